@@ -1,0 +1,65 @@
+"""What every model is: one conditional p(x_i | x_<i, context), shown in two ways."""
+
+import math
+from abc import ABC, abstractmethod
+from typing import Any
+
+from torch import Tensor, nn
+
+from models.program import Program
+
+
+class ModelError(ValueError):
+    """Sizes that make no model, or an input that does not fit it."""
+
+
+class Model(nn.Module, ABC):
+    """A normalised distribution over images, in raster order.
+
+    Attributes:
+        channels: channels of an image, 1 or 3.
+        num_levels: levels of a channel; an image holds integers 0..num_levels-1.
+        context_size: length of the context vector, 0 for an unconditional model.
+    """
+
+    channels: int
+    num_levels: int
+    context_size: int
+
+    @abstractmethod
+    def sizes(self) -> dict[str, Any]:
+        """The constructor's arguments, as JSON values: what `config.json` of a bundle keeps."""
+
+    @abstractmethod
+    def log_prob_map(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """log p of every sub-pixel given those before it, in nats.
+
+        Args:
+            x: integer levels [batch, channel, row, col].
+            context: [batch, context_size], or None for an unconditional model.
+
+        Returns:
+            [batch, channel, row, col].
+        """
+
+    @abstractmethod
+    def program(self) -> Program:
+        """The same conditional as a step program, with the present weights."""
+
+    def log_prob(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """log p(x | context) in nats, [batch]; arguments as `log_prob_map`."""
+        return self.log_prob_map(x, context).sum((1, 2, 3))
+
+    def check_input(self, x: Tensor, context: Tensor | None) -> None:
+        """Raise `ModelError` unless x and context have the shapes of this model."""
+        if x.dim() != 4 or x.shape[1] != self.channels:
+            raise ModelError(f"x must be [batch, {self.channels}, row, col], not {tuple(x.shape)}")
+        if (context is not None) != bool(self.context_size):
+            raise ModelError(f"this model takes {'a context' if self.context_size else 'no context'}")
+        if context is not None and context.shape != (x.shape[0], self.context_size):
+            raise ModelError(f"context must be [{x.shape[0]}, {self.context_size}], not {tuple(context.shape)}")
+
+
+def bits_per_dim(log_prob: Tensor, num_dims: int) -> Tensor:
+    """-log_prob [...] (nats an image) as bits per sub-pixel; num_dims = channels * rows * cols."""
+    return -log_prob / (num_dims * math.log(2))

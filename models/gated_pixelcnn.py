@@ -1,0 +1,213 @@
+"""Gated PixelCNN (van den Oord et al. 2016, "Conditional Image Generation with PixelCNN Decoders", arXiv 1606.05328).
+
+    layer l:  v_l = gate(u_l + V_l h)                u_l = K_v * v_{l-1}        rows above (and, in later layers, the same
+                                                                              row of v_{l-1}: it holds rows above only)
+              g_l = gate(K_h * h_{l-1} + L_l u_l + H_l h)                      eq. 2 and 4, gate(f, g) = tanh(f) sigmoid(g)
+              h_l = R_l g_l + h_{l-1}                                          no residual in layer 0
+    output:   logits = O_2 relu(O_1 relu(sum_l S_l g_l))
+
+h is the context vector (a one-hot class), added in every layer, the same at every position (eq. 4). The vertical
+stack looks at rows above only: layer 0 reads rows r-n//2-... to r-1, later layers rows up to r of the layer before.
+So v_l[r, c] depends on rows < r, it needs no further shift where it joins the horizontal stack, and there is no blind
+spot: every earlier pixel inside the receptive field is seen.
+
+Conventions that another implementation needs in order to load the weights:
+  - input coding 2 x / (num_levels - 1) - 1; outside the image the coded input and all feature maps are 0;
+  - channel groups: with G = channels, every feature map of P channels is G contiguous blocks (R, G, B); gate inputs of
+    2P channels are G contiguous blocks of (f, g) halves. At the present pixel block j reads input channels < j (mask A,
+    layer 0) or blocks <= j (mask B); elsewhere everything is read;
+  - `vertical.weight` [2P, in, rows, cols], its last row is row r - 1 (layer 0) or row r (later), cols centred on c;
+    `horizontal.weight` [2P, in, 1, cols], its last column is c itself; dilation applies to rows and columns alike.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.base import Model, ModelError
+from models.gated_pixelcnn_program import build_program
+from models.heads import bernoulli_log_prob, categorical_log_prob
+from models.program import Program
+
+
+class GatedPixelCNN(Model):
+    """A Gated PixelCNN for images of any height and width.
+
+    Args:
+        channels: 1 or 3. num_levels: 2 (Bernoulli head) or up to 256 (categorical head).
+        width: feature maps P of each stack, a multiple of channels.
+        dilations: one layer each after the first.
+        first_kernel, kernel: odd sizes of the first and the later (square) neighbourhoods.
+        head_width: maps of the hidden output layer, a multiple of channels.
+        num_classes: length of the one-hot context, 0 for an unconditional model.
+        dropout: rate on every gated horizontal map, while training.
+
+    >>> model = GatedPixelCNN(channels=1, num_levels=2, width=4, dilations=[1, 2])
+    >>> model.log_prob(torch.zeros(5, 1, 6, 7, dtype=torch.uint8)).shape
+    torch.Size([5])
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        num_levels: int,
+        width: int,
+        dilations: Sequence[int],
+        first_kernel: int = 7,
+        kernel: int = 3,
+        head_width: int = 64,
+        num_classes: int = 0,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        _check_sizes(channels, num_levels, width, head_width, (first_kernel, kernel), dilations)
+        self.channels, self.num_levels, self.context_size = channels, num_levels, num_classes
+        self.width, self.head_width, self.dropout = width, head_width, dropout
+        self.first_kernel, self.kernel, self.dilations = first_kernel, kernel, list(dilations)
+        self.layers = nn.ModuleList([GatedLayer(channels, width, first_kernel, None, num_classes, channels)])
+        for dilation in dilations:
+            self.layers.append(GatedLayer(width, width, kernel, dilation, num_classes, channels))
+        self.hidden = GroupedConv1x1(width, head_width, channels)
+        self.logits = GroupedConv1x1(head_width, channels * (1 if num_levels == 2 else num_levels), channels)
+
+    def sizes(self) -> dict[str, Any]:
+        return {
+            "channels": self.channels,
+            "num_levels": self.num_levels,
+            "width": self.width,
+            "dilations": self.dilations,
+            "first_kernel": self.first_kernel,
+            "kernel": self.kernel,
+            "head_width": self.head_width,
+            "num_classes": self.context_size,
+            "dropout": self.dropout,
+        }
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """Logits [batch, channel, row, col] (Bernoulli) or [batch, channel, level, row, col] for levels x."""
+        self.check_input(x, context)
+        vertical = horizontal = code(x, self.num_levels, self.hidden.weight.dtype)
+        skips = torch.zeros(())
+        for layer in self.layers:
+            vertical, horizontal, gated = layer(vertical, horizontal, context)
+            skips = skips + layer.skip(F.dropout(gated, self.dropout, self.training))
+        logits: Tensor = self.logits(F.relu(self.hidden(F.relu(skips))))
+        return logits if self.num_levels == 2 else logits.unflatten(1, (self.channels, self.num_levels))
+
+    def log_prob_map(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        logits = self(x, context)
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        if self.num_levels == 2:
+            return bernoulli_log_prob(logits, x)
+        return categorical_log_prob(logits.movedim(2, -1), x)
+
+    def program(self) -> Program:
+        return build_program(self)
+
+
+class GatedLayer(nn.Module):
+    """One layer of both stacks. `dilation` None makes the first layer: mask A, rows above only, no residual."""
+
+    def __init__(
+        self, in_width: int, width: int, kernel: int, dilation: int | None, context_size: int, groups: int
+    ) -> None:
+        super().__init__()
+        half = kernel // 2
+        self.is_first, self.dilation, self.half = dilation is None, dilation or 1, half
+        self.groups = groups
+        rows = half if self.is_first else half + 1
+        self.vertical = nn.Conv2d(in_width, 2 * width, (rows, kernel), dilation=self.dilation)
+        self.horizontal = MaskedRowConv(in_width, 2 * width, half + 1, self.dilation, groups, self.is_first)
+        self.link = nn.Conv2d(2 * width, 2 * width, 1)
+        self.residual = GroupedConv1x1(width, width, groups)
+        self.skip = GroupedConv1x1(width, width, groups)
+        self.condition = nn.Linear(context_size, 4 * width, bias=False) if context_size else None
+
+    def forward(self, vertical: Tensor, horizontal: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Maps [batch, width, row, col] of both stacks -> the next ones, and the gated horizontal map."""
+        reach = self.half * self.dilation
+        if self.is_first:  # rows r - half .. r - 1: pad one row more than the kernel covers, drop the last
+            u = self.vertical(F.pad(vertical, (reach, reach, reach, 0))[:, :, :-1])
+        else:
+            u = self.vertical(F.pad(vertical, (reach, reach, reach, 0)))
+        w = self.horizontal(horizontal) + self.link(u)
+        if self.condition is not None:
+            u_context, w_context = self.condition(context)[:, :, None, None].chunk(2, 1)
+            u, w = u + u_context, w + w_context
+        gated = gate(w, self.groups)
+        out = self.residual(gated)
+        return gate(u, self.groups), out if self.is_first else out + horizontal, gated
+
+
+class MaskedRowConv(nn.Module):
+    """A convolution along the row over columns c - reach .. c, with mask A or B between channel groups at c."""
+
+    mask: Tensor
+
+    def __init__(self, in_width: int, out_width: int, cols: int, dilation: int, groups: int, is_first: bool) -> None:
+        super().__init__()
+        conv = nn.Conv2d(in_width, out_width, (1, cols))
+        self.weight, self.bias = conv.weight, conv.bias
+        self.dilation, self.reach = dilation, (cols - 1) * dilation
+        mask = torch.ones_like(conv.weight)
+        mask[:, :, 0, -1] = group_mask(in_width, out_width, groups, strict=is_first)
+        self.register_buffer("mask", mask, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(F.pad(x, (self.reach, 0)), self.weight * self.mask, self.bias, dilation=(1, self.dilation))
+
+
+class GroupedConv1x1(nn.Module):
+    """A 1x1 convolution with mask B between channel groups."""
+
+    mask: Tensor
+
+    def __init__(self, in_width: int, out_width: int, groups: int) -> None:
+        super().__init__()
+        conv = nn.Conv2d(in_width, out_width, 1)
+        self.weight, self.bias = conv.weight, conv.bias
+        mask = group_mask(in_width, out_width, groups, strict=False)[:, :, None]
+        self.register_buffer("mask", mask[..., None], persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, self.weight * self.mask, self.bias)
+
+
+def group_mask(in_width: int, out_width: int, groups: int, strict: bool) -> Tensor:
+    """Mask [out, in]: 1 where the input's group comes before the output's, or is the same unless `strict`."""
+    in_group = torch.arange(in_width) * groups // in_width
+    out_group = torch.arange(out_width) * groups // out_width
+    order = in_group[None, :] < out_group[:, None] if strict else in_group[None, :] <= out_group[:, None]
+    return order.to(torch.get_default_dtype())
+
+
+def gate(u: Tensor, groups: int) -> Tensor:
+    """tanh(f) * sigmoid(g) for u [batch, 2P, row, col], G blocks of (f, g); eq. 2."""
+    if groups == 1:
+        f, g = u.chunk(2, 1)
+    else:
+        f, g = (t.flatten(1, 2) for t in u.unflatten(1, (groups, 2, -1)).unbind(2))
+    return torch.tanh(f) * torch.sigmoid(g)
+
+
+def code(x: Tensor, num_levels: int, dtype: torch.dtype) -> Tensor:
+    """Levels 0..num_levels-1 -> [-1, 1]."""
+    return x.to(dtype) * (2 / (num_levels - 1)) - 1
+
+
+def _check_sizes(
+    channels: int, num_levels: int, width: int, head_width: int, kernels: tuple[int, int], dilations: Sequence[int]
+) -> None:
+    if channels not in (1, 3):
+        raise ModelError(f"channels must be 1 or 3, not {channels}")
+    if not 2 <= num_levels <= 256:
+        raise ModelError(f"num_levels must be 2..256, not {num_levels}")
+    if width < 1 or width % channels or head_width < 1 or head_width % channels:
+        raise ModelError(f"width and head_width must be positive multiples of {channels}")
+    if any(k < 3 or k % 2 == 0 for k in kernels):
+        raise ModelError("kernel sizes must be odd and at least 3")
+    if any(d < 1 for d in dilations):
+        raise ModelError("dilations must be at least 1")

@@ -1,0 +1,163 @@
+"""The step program of a Gated PixelCNN: vertical stack and its link once a row, horizontal stack once a pixel."""
+
+from typing import TYPE_CHECKING, cast
+
+import torch
+from torch import Tensor
+
+from models.program import PIXEL, Affine, Feature, Head, Operation, Phase, Pointwise, Program, Ref, Tap
+
+if TYPE_CHECKING:
+    from models.gated_pixelcnn import GatedLayer, GatedPixelCNN
+
+
+def build_program(model: "GatedPixelCNN") -> Program:
+    """`model` as a step program; parameters are detached copies of its weights, masks applied."""
+    return _Builder(model).build()
+
+
+class _Builder:
+    """Collects features, operations and parameters layer by layer.
+
+    Feature names: `code` the coded pixel, `u{l}` `v{l}` the vertical stack, `w{l}` `g{l}` `h{l}` the horizontal one,
+    `cu{l}` `cw{l}` the context's contribution, `skip` `hidden` `logits` the output.
+    """
+
+    def __init__(self, model: "GatedPixelCNN") -> None:
+        self.model = model
+        self.layers = [cast("GatedLayer", layer) for layer in model.layers]
+        self.groups = model.channels
+        self.features = [Feature(PIXEL, model.channels), Feature("code", model.channels)]
+        self.parameters: dict[str, Tensor] = {}
+        self.admit: list[Operation] = []
+        self.row: list[Operation] = []
+        self.pixel: list[list[Operation]] = [[] for _ in range(self.groups + 1)]
+
+    def build(self) -> Program:
+        model = self.model
+        self._code()
+        if model.context_size:
+            self.features.append(Feature("context", model.context_size, "given_vector"))
+        for index, layer in enumerate(self.layers):
+            self._context(index, layer)
+            self._vertical(index, layer)
+            self._horizontal(index, layer)
+        self._output()
+        kind = "bernoulli" if model.num_levels == 2 else "categorical"
+        per_channel = 1 if model.num_levels == 2 else model.num_levels
+        heads = tuple(
+            Head(kind, (Ref("logits", c * per_channel, (c + 1) * per_channel),), c, c + 1) for c in range(self.groups)
+        )
+        phases = [Phase("admit", tuple(self.admit))] if self.admit else []
+        phases.append(Phase("row", tuple(self.row)))
+        phases += [Phase("pixel", tuple(ops), group) for group, ops in enumerate(self.pixel)]
+        return Program(
+            model.channels, model.num_levels, tuple(self.features), tuple(phases), heads, dict(self.parameters)
+        )
+
+    def _put(self, name: str, value: Tensor) -> str:
+        self.parameters[name] = value.detach().clone().contiguous()
+        return name
+
+    def _code(self) -> None:
+        """Channel g is coded as soon as it is drawn: in the pixel phase after its head."""
+        scale = 2 / (self.model.num_levels - 1)
+        dtype = self.model.hidden.weight.dtype
+        weight = self._put("code.weight", torch.full((1, 1), scale, dtype=dtype))
+        bias = self._put("code.bias", torch.full((1,), -1.0, dtype=dtype))
+        for c in range(self.groups):
+            self.pixel[c + 1].append(Affine(Ref("code", c, c + 1), (Tap(Ref(PIXEL, c, c + 1), weight),), bias))
+
+    def _context(self, index: int, layer: "GatedLayer") -> None:
+        if layer.condition is None:
+            return
+        width = 2 * self.model.width
+        for name, weight in zip(("cu", "cw"), layer.condition.weight.chunk(2, 0), strict=True):
+            self.features.append(Feature(f"{name}{index}", width, "vector"))
+            tap = Tap(Ref("context", 0, self.model.context_size), self._put(f"{name}{index}.weight", weight))
+            self.admit.append(Affine(Ref(f"{name}{index}", 0, width), (tap,)))
+
+    def _vertical(self, index: int, layer: "GatedLayer") -> None:
+        """u = K_v * below; v = gate(u + context); w = L u + context, the part of w that the row phase knows."""
+        width, weight = self.model.width, layer.vertical.weight
+        u, v, w = f"u{index}", f"v{index}", f"w{index}"
+        self.features += [Feature(u, 2 * width), Feature(v, width), Feature(w, 2 * width)]
+        below = "code" if layer.is_first else f"v{index - 1}"
+        rows, cols = weight.shape[2:]
+        taps = []
+        for i in range(rows):
+            for j in range(cols):
+                dy = (i - rows if layer.is_first else i - rows + 1) * layer.dilation
+                dx = (j - cols // 2) * layer.dilation
+                name = self._put(f"{u}.weight.{i}.{j}", weight[:, :, i, j])
+                taps.append(Tap(Ref(below, 0, weight.shape[1], dy, dx), name))
+        self.row.append(Affine(Ref(u, 0, 2 * width), tuple(taps), self._put(f"{u}.bias", cast(Tensor, layer.vertical.bias))))
+        link = Tap(Ref(u, 0, 2 * width), self._put(f"{w}.link", layer.link.weight[:, :, 0, 0]))
+        bias = cast(Tensor, layer.link.bias) + cast(Tensor, layer.horizontal.bias)
+        self.row.append(Affine(Ref(w, 0, 2 * width), (link,), self._put(f"{w}.bias", bias)))
+        if layer.condition is not None:
+            for name, context in ((u, f"cu{index}"), (w, f"cw{index}")):
+                both = (Ref(name, 0, 2 * width), Ref(context, 0, 2 * width))
+                self.row.append(Pointwise("add", (both[0],), both))
+        self._gate(self.row, u, v)
+
+    def _gate(self, ops: list[Operation], u: str, v: str, group: int | None = None) -> None:
+        block = self.model.width // self.groups
+        for g in range(self.groups) if group is None else (group,):
+            out = Ref(v, g * block, (g + 1) * block)
+            ops.append(Pointwise("gate", (out,), (Ref(u, 2 * g * block, 2 * (g + 1) * block),)))
+
+    def _horizontal(self, index: int, layer: "GatedLayer") -> None:
+        """Per channel group: w += K_h * h_{l-1}; g = gate(w); h = R g (+ h_{l-1})."""
+        width = self.model.width
+        w, g, h = f"w{index}", f"g{index}", f"h{index}"
+        self.features += [Feature(g, width), Feature(h, width)]
+        below, below_width = ("code", self.groups) if layer.is_first else (f"h{index - 1}", width)
+        weight = layer.horizontal.weight * layer.horizontal.mask
+        cols = weight.shape[3]
+        for group, ops in enumerate(self.pixel[:-1]):
+            block = _block(group, 2 * width, self.groups)
+            taps = []
+            for j in range(cols):
+                seen = below_width  # at the present pixel: channels before this group (A), or up to it (B)
+                if j == cols - 1:
+                    seen = below_width * (group if layer.is_first else group + 1) // self.groups
+                if seen:
+                    name = self._put(f"{w}.weight.{j}.{group}", weight[block, :seen, 0, j])
+                    taps.append(Tap(Ref(below, 0, seen, 0, (j - cols + 1) * layer.dilation), name))
+            ops.append(Affine(Ref(w, block.start, block.stop), tuple(taps), accumulate=True))
+            self._gate(ops, w, g, group)
+            out = self._conv1x1(ops, h, (g,), (layer.residual,), group)
+            if not layer.is_first:
+                ops.append(Pointwise("add", (out,), (out, Ref(below, out.start, out.stop))))
+
+    def _conv1x1(self, ops: list[Operation], out: str, sources: tuple[str, ...], convs: tuple, group: int) -> Ref:  # type: ignore[type-arg]
+        """Block `group` of out = sum of masked 1x1 convolutions of the sources."""
+        out_width, in_width = convs[0].weight.shape[:2]
+        block = _block(group, out_width, self.groups)
+        seen = in_width * (group + 1) // self.groups
+        taps = tuple(
+            Tap(Ref(source, 0, seen), self._put(f"{out}.{source}.weight.{group}", conv.weight[block, :seen, 0, 0]))
+            for source, conv in zip(sources, convs, strict=True)
+        )
+        bias = sum(conv.bias[block] for conv in convs)
+        ref = Ref(out, block.start, block.stop)
+        ops.append(Affine(ref, taps, self._put(f"{out}.bias.{group}", cast(Tensor, bias))))
+        return ref
+
+    def _output(self) -> None:
+        model = self.model
+        gated = tuple(f"g{index}" for index in range(len(self.layers)))
+        num_logits = model.logits.weight.shape[0]
+        self.features += [Feature("skip", model.width), Feature("hidden", model.head_width), Feature("logits", num_logits)]
+        for group, ops in enumerate(self.pixel[:-1]):
+            skip = self._conv1x1(ops, "skip", gated, tuple(layer.skip for layer in self.layers), group)
+            ops.append(Pointwise("relu", (skip,), (skip,)))
+            hidden = self._conv1x1(ops, "hidden", ("skip",), (model.hidden,), group)
+            ops.append(Pointwise("relu", (hidden,), (hidden,)))
+            self._conv1x1(ops, "logits", ("hidden",), (model.logits,), group)
+
+
+def _block(group: int, width: int, groups: int) -> slice:
+    """The channels of a group: one of `groups` contiguous blocks."""
+    return slice(group * width // groups, (group + 1) * width // groups)
