@@ -1,0 +1,83 @@
+"""The engine: requests in, rows and images out. No clock, no thread, no input or output of its own."""
+
+import torch
+
+from engine.lane import Lane
+from engine.request import DrawRequest, Output, RequestRejected
+from engine.scheduler import Scheduler
+from engine.torch_interpreter import TorchInterpreter
+from models.program import Program
+
+
+class Engine:
+    """Draws images from one program, `num_slots` of each size at a time.
+
+    A result is bitwise the same alone, in any company, in any slot and after a resume (its finished rows given as
+    known pixels), within one numeric `profile`.
+    """
+
+    def __init__(
+        self, program: Program, num_slots: int = 8, device: str = "cpu", dtype: torch.dtype = torch.float32
+    ) -> None:
+        self._program, self._num_slots, self._device, self._dtype = program, num_slots, device, dtype
+        self._context_size = sum(f.width for f in program.features if f.scope == "given_vector")
+        self._waiting = Scheduler()
+        self._lanes: dict[tuple[int, int], Lane] = {}
+
+    @property
+    def busy(self) -> bool:
+        return bool(len(self._waiting)) or any(lane.busy for lane in self._lanes.values())
+
+    @property
+    def profile(self) -> str:
+        """What the last bits of a result depend on: interpreter, its version, the processor's kind, precision."""
+        kind = torch.backends.cpu.get_cpu_capability() if self._device == "cpu" else torch.cuda.get_device_name()
+        return f"torch-{torch.__version__} {self._device} {kind} {str(self._dtype).removeprefix('torch.')}"
+
+    def add(self, request: DrawRequest) -> None:
+        """Queue a request; `RequestRejected` if it does not fit the program."""
+        self._check(request)
+        self._waiting.add(request)
+
+    def cancel(self, request_id: str) -> None:
+        """Forget a request, waiting or running; unknown ones are none."""
+        if not self._waiting.remove(request_id):
+            any(lane.cancel(request_id) for lane in self._lanes.values())
+
+    def step(self) -> list[Output]:
+        """Advance every slot by one pixel; returns the rows and images that this finished."""
+        self._open_lanes()
+        outputs: list[Output] = []
+        for (height, width), lane in list(self._lanes.items()):
+            outputs += lane.step(
+                lambda h=height, w=width: self._waiting.take(lambda r: (r.height, r.width) == (h, w))  # type: ignore[misc]
+            )
+        return outputs
+
+    def _open_lanes(self) -> None:
+        """A lane for every size that waits; idle lanes of other sizes give their memory back."""
+        wanted = {(request.height, request.width) for request in self._waiting}
+        for size in wanted - self._lanes.keys():
+            for idle in [s for s, lane in self._lanes.items() if not lane.busy and s not in wanted]:
+                del self._lanes[idle]
+            interpreter = TorchInterpreter(self._program, *size, self._num_slots, self._device, self._dtype)
+            self._lanes[size] = Lane(interpreter)
+
+    def _check(self, request: DrawRequest) -> None:
+        if request.height < 1 or request.width < 1:
+            raise RequestRejected(f"an image has at least one pixel, not {request.height} x {request.width}")
+        if not 0 < request.temperature < float("inf"):
+            raise RequestRejected(f"temperature must be a positive number, not {request.temperature}")
+        if not 0 <= request.seed < 2**64 or not 0 <= request.sample < 2**32:
+            raise RequestRejected("seed must be 0..2^64-1 and sample 0..2^32-1")
+        size = 0 if request.context is None else request.context.size
+        if size != self._context_size:
+            raise RequestRejected(f"the context must hold {self._context_size} numbers, not {size}")
+        if (request.known is None) != (request.mask is None):
+            raise RequestRejected("known pixels and their mask come together")
+        shape = (request.height, request.width, self._program.channels)
+        if request.known is not None and request.mask is not None:
+            if request.known.shape != shape or request.mask.shape != shape[:2]:
+                raise RequestRejected(f"known pixels must be {shape} and their mask {shape[:2]}")
+            if request.known.max() >= self._program.num_levels:
+                raise RequestRejected(f"levels must be below {self._program.num_levels}")

@@ -1,0 +1,248 @@
+"""Step programs in plain torch: the reference interpreter, and the one that runs without a compiler.
+
+All slots share their column and differ in their row, so a pixel of every slot is one column of the feature buffers and
+no index is ever gathered. A slot joins at the beginning of a row (of a row that is a multiple of 2^k where the program
+has features of level k): at most one row later than joining at any pixel would be, and no operation needs a gather.
+Every product always runs over all slots, at least four, since narrower products give other bits.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from engine.heads import SAMPLERS
+from engine.torch_operations import Run, bind_affine, bind_pointwise, pack
+from engine.torch_rows import Rows
+from models.program import PIXEL, Affine, Feature, Operation, Phase, Program, Ref, Tap
+
+MIN_SLOTS = 4
+# Views of a column are bound once and kept: about 1 kB an operation. Wider images bind them again in every row.
+MAX_BOUND_COLUMNS = 128
+
+
+class TorchInterpreter:
+    """Runs `program` for `num_slots` images of one size, a column at a time.
+
+    The caller says `begin_row`, then `draw` for every column from left to right, and so on; `admit` may be called
+    before `begin_row` and makes a slot's next row its first.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        height: int,
+        width: int,
+        num_slots: int,
+        device: str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        if num_slots < MIN_SLOTS:
+            raise ValueError(f"the torch interpreter runs at least {MIN_SLOTS} slots, not {num_slots}")
+        self.program, self.height, self.width, self.num_slots = program, height, width, num_slots
+        self.device, self.dtype = device, dtype
+        with torch.inference_mode():
+            self._parameters = {name: p.to(device, dtype) for name, p in program.parameters.items()}
+            self._rows = Rows(program, width, num_slots, device, dtype)
+            self._vectors = {
+                f.name: torch.zeros(num_slots, f.width, device=device, dtype=dtype)
+                for f in program.features
+                if f.is_vector
+            }
+            self._given_maps = {
+                f.name: torch.zeros(height, width, num_slots, f.width, device=device, dtype=dtype)
+                for f in program.features
+                if f.scope == "given_map"
+            }
+            self._packed: dict[tuple[int, int], tuple[Tensor, Tensor | None]] = {}
+            self._admit = [self._bind_vector(op) for op in self._ops("admit")]
+            self._columns: dict[int, list[list[Run]]] = {}
+            self._row_programs: dict[int, list[list[Run]]] = {}
+        self._fresh: list[int] = []
+
+    def admit(self, slot: int, vector: npt.NDArray[np.float32] | None, given_map: npt.NDArray[np.float32] | None = None) -> None:
+        """Empty `slot` for a new image with its context: vector [context_size] and map [height, width, size]."""
+        with torch.inference_mode():
+            for feature in self.program.features:
+                if feature.scope == "given_vector" and vector is not None:
+                    self._vectors[feature.name][slot] = torch.as_tensor(vector)
+                if feature.scope == "given_map" and given_map is not None:
+                    self._given_maps[feature.name][:, :, slot] = torch.as_tensor(given_map)
+            self._fresh.append(slot)
+
+    @torch.inference_mode()
+    def begin_row(self, rows: Sequence[int]) -> None:
+        """Run the row phases; `rows` holds the row that each slot begins, alike modulo 2^max_level."""
+        phase_of_rows = rows[0] % (1 << self.program.max_level)
+        self._rows.advance(phase_of_rows)
+        for slot in self._fresh:
+            self._rows.clear(slot)
+        if self._fresh:
+            for run in self._admit:
+                run()
+        self._copy_given_maps(rows)
+        for runs, phase in zip(self._row_program(phase_of_rows), self._row_phases(), strict=True):
+            for run in runs:
+                run()
+            if phase.kind == "row_reverse":  # it has written row -1 of the fresh slots, which is outside the image
+                for slot in self._fresh:
+                    for out in _outs(phase):
+                        self._rows.clear(slot, out)
+        self._fresh = []
+
+    @torch.inference_mode()
+    def draw(
+        self, row: int, column: int, uniforms: Tensor, temperature: Tensor, known: Tensor, is_known: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """One pixel of every slot.
+
+        Args:
+            row: the row of any slot (they are alike modulo 2^max_level). column: the column of all slots.
+            uniforms: float64 [slot, channel]. temperature: float64 [slot]. known: [slot, channel], in the
+            interpreter's dtype. is_known: bool [slot].
+
+        Returns:
+            values [slot, channel], and their log p in nats at temperature 1, float64 [slot, channel].
+        """
+        program = self.program
+        pixel = self._rows.view(Ref(PIXEL, 0, program.channels), column, 0)
+        log_probs = []
+        groups = self._column(row % (1 << program.max_level), column)
+        for group, runs in enumerate(groups):
+            for run in runs:
+                run()
+            if group == len(program.heads):
+                break
+            head = program.heads[group]
+            parameters = self._rows.view(head.inputs[0], column, 0)
+            channel = head.start
+            value, log_prob = SAMPLERS[head.kind](
+                parameters, uniforms[:, channel], temperature, known[:, channel], is_known
+            )
+            pixel[:, channel] = value
+            log_probs.append(log_prob)
+        return pixel.clone(), torch.stack(log_probs, 1)
+
+    def _ops(self, kind: str) -> list[Operation]:
+        return [op for phase in self.program.phases if phase.kind == kind for op in phase.ops]
+
+    def _row_phases(self) -> list[Phase]:
+        return [phase for phase in self.program.phases if phase.kind in ("row", "row_reverse")]
+
+    def _copy_given_maps(self, rows: Sequence[int]) -> None:
+        for name, given in self._given_maps.items():
+            line = self._rows.row(Ref(name, 0, given.shape[-1]), 0)
+            for slot, row in enumerate(rows):
+                line[:, slot] = given[row % self.height, :, slot]
+
+    def _row_program(self, phase_of_rows: int) -> list[list[Run]]:
+        if phase_of_rows not in self._row_programs:
+            self._row_programs[phase_of_rows] = [
+                self._bind_row(phase, phase_of_rows) if phase.kind == "row" else self._bind_reverse(phase)
+                for phase in self._row_phases()
+            ]
+        return self._row_programs[phase_of_rows]
+
+    def _column(self, phase_of_rows: int, column: int) -> list[list[Run]]:
+        """The bound operations of each channel group at a column."""
+        key = phase_of_rows * self.width + column
+        bound = self._columns.get(key)
+        if bound is None:
+            phases = {phase.group: phase for phase in self.program.phases if phase.kind == "pixel"}
+            bound = [
+                self._bind_pixel(phases[g].ops, column, phase_of_rows) if g in phases else []
+                for g in range(len(self.program.heads) + 1)
+            ]
+            if self.width <= MAX_BOUND_COLUMNS:
+                self._columns[key] = bound
+        return bound
+
+    def _feature(self, ref: Ref) -> Feature:
+        return self._rows.features[ref.feature]
+
+    def _level(self, op: Operation) -> int:
+        return self._feature(op.out if isinstance(op, Affine) else op.outs[0]).level
+
+    def _bind_vector(self, op: Operation) -> Run:
+        return self._bind(op, lambda ref: self._vectors[ref.feature][:, ref.start : ref.stop], 0)
+
+    def _bind_row(self, phase: Phase, phase_of_rows: int) -> list[Run]:
+        runs: list[Run] = []
+        for op in phase.ops:
+            level = self._level(op)
+            if phase_of_rows % (1 << level):
+                continue
+            stride = max((tap.up for tap in op.taps), default=1) if isinstance(op, Affine) else 1
+            for start in range(stride):
+                runs.append(self._bind_row_operation(op, level, start, stride, phase_of_rows))
+        return runs
+
+    def _bind_row_operation(self, op: Operation, level: int, start: int, stride: int, phase_of_rows: int) -> Run:
+        """All columns start, start + stride, ... of the present row at once; stride > 1 under an up-tap."""
+        up_index = (phase_of_rows >> level) % stride * stride + start
+
+        def view(ref: Ref) -> Tensor:
+            if self._feature(ref).is_vector:
+                vector = self._vectors[ref.feature][:, ref.start : ref.stop]
+                return vector.expand(len(range(start, self._rows.num_columns(level), stride)), -1, -1)
+            return self._rows.row(ref, level)[start::stride]
+
+        if self._reads_coarser(op, level):  # such a view is a copy: take it anew each time
+            return lambda: self._bind(op, view, up_index)()
+        return self._bind(op, view, up_index)
+
+    def _reads_coarser(self, op: Operation, level: int) -> bool:
+        refs = [tap.source for tap in op.taps] if isinstance(op, Affine) else list(op.ins)
+        return any(self._feature(ref).level > level for ref in refs if not self._feature(ref).is_vector)
+
+    def _bind_reverse(self, phase: Phase) -> list[Run]:
+        return [
+            self._bind(op, self._viewer(column, 0, -1), 0)
+            for column in range(self.width - 1, -1, -1)
+            for op in phase.ops
+        ]
+
+    def _bind_pixel(self, ops: Sequence[Operation], column: int, phase_of_rows: int) -> list[Run]:
+        runs = []
+        for op in ops:
+            level = self._level(op)
+            if phase_of_rows % (1 << level) or column % (1 << level):
+                continue
+            stride = max((tap.up for tap in op.taps), default=1) if isinstance(op, Affine) else 1
+            own = column >> level
+            up_index = (phase_of_rows >> level) % stride * stride + own % stride
+            runs.append(self._bind(op, self._viewer(own, level), up_index))
+        return runs
+
+    def _viewer(self, column: int, level: int, row_shift: int = 0) -> Callable[[Ref], Tensor]:
+        def view(ref: Ref) -> Tensor:
+            if self._feature(ref).is_vector:
+                return self._vectors[ref.feature][:, ref.start : ref.stop]
+            return self._rows.view(ref, column, level, row_shift)
+
+        return view
+
+    def _bind(self, op: Operation, view: Callable[[Ref], Tensor], up_index: int) -> Run:
+        if not isinstance(op, Affine):
+            return bind_pointwise(op.kind, [view(out) for out in op.outs], [view(ref) for ref in op.ins])
+        weight, bias = self._pack(op, up_index)
+        return bind_affine(view(op.out), [view(tap.source) for tap in op.taps], weight, bias, op.accumulate)
+
+    def _pack(self, op: Affine, up_index: int) -> tuple[Tensor, Tensor | None]:
+        key = (id(op), up_index)
+        if key not in self._packed:
+            weights = [self._weight(tap, up_index) for tap in op.taps]
+            empty = [torch.zeros(op.out.width, 0, device=self.device, dtype=self.dtype)]
+            bias = None if op.bias is None else self._parameters[op.bias]
+            self._packed[key] = pack(weights or empty, bias)
+        return self._packed[key]
+
+    def _weight(self, tap: Tap, up_index: int) -> Tensor:
+        weight = self._parameters[tap.weight]
+        return weight if tap.up == 1 else weight[up_index]
+
+
+def _outs(phase: Phase) -> set[str]:
+    return {out.feature for op in phase.ops for out in ((op.out,) if isinstance(op, Affine) else op.outs)}
