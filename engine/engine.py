@@ -21,6 +21,7 @@ class Engine:
     ) -> None:
         self._program, self._num_slots, self._device, self._dtype = program, num_slots, device, dtype
         self._context_size = sum(f.width for f in program.features if f.scope == "given_vector")
+        self._map_size = sum(f.width for f in program.features if f.scope == "given_map")
         self._waiting = Scheduler()
         self._lanes: dict[tuple[int, int], Lane] = {}
 
@@ -73,6 +74,9 @@ class Engine:
         size = 0 if request.context is None else request.context.size
         if size != self._context_size:
             raise RequestRejected(f"the context must hold {self._context_size} numbers, not {size}")
+        map_shape = (request.height, request.width, self._map_size) if self._map_size else None
+        if (None if request.context_map is None else request.context_map.shape) != map_shape:
+            raise RequestRejected(f"the context map must have the shape {map_shape}")
         if (request.known is None) != (request.mask is None):
             raise RequestRejected("known pixels and their mask come together")
         shape = (request.height, request.width, self._program.channels)

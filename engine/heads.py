@@ -6,8 +6,9 @@ Every sampler takes known values too: they are kept, not drawn, and their log-pr
 from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+
+from engine.elementwise import sigmoid, softplus
 
 Draw = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 """(parameters [slot, width], uniform [slot], temperature [slot], known value [slot], is known [slot])
@@ -17,8 +18,8 @@ Draw = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 def draw_bernoulli(logit: Tensor, u: Tensor, temperature: Tensor, known: Tensor, is_known: Tensor) -> tuple[Tensor, Tensor]:
     """Level 1 where u < sigmoid(logit / T)."""
     logit = logit[:, 0].double()
-    value = torch.where(is_known, known, (u < torch.sigmoid(logit / temperature)).to(known.dtype))
-    return value, -F.softplus(torch.where(value > 0, -logit, logit))
+    value = torch.where(is_known, known, (u < sigmoid(logit / temperature)).to(known.dtype))
+    return value, -softplus(torch.where(value > 0, -logit, logit))
 
 
 def draw_categorical(

@@ -66,7 +66,7 @@ class Lane:
                 interpreter = self._interpreter
                 shape = (interpreter.height, interpreter.width, interpreter.program.channels)
                 self._slots[index] = _Slot(request, np.zeros(shape, np.uint8))
-                interpreter.admit(index, request.context)
+                interpreter.admit(index, request.context, request.context_map)
 
     def _begin_row(self) -> None:
         # An empty slot computes along, on whatever it holds: leaving it out would change the bits of the others.

@@ -23,6 +23,7 @@ class DrawRequest:
         temperature: T > 0; each level is drawn from p^(1/T), renormalised.
         context: float [context_size], or None for an unconditional program.
         known: levels [height, width, channels]; mask: bool [height, width], True where `known` is fed, not drawn.
+        context_map: float [height, width, size] for a program that is conditioned on a map.
     """
 
     id: str
@@ -35,6 +36,7 @@ class DrawRequest:
     context: npt.NDArray[np.float32] | None = None
     known: Levels | None = None
     mask: npt.NDArray[np.bool_] | None = None
+    context_map: npt.NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -56,7 +56,7 @@ class TorchInterpreter:
                 for f in program.features
                 if f.scope == "given_map"
             }
-            self._packed: dict[tuple[int, int], tuple[Tensor, Tensor | None]] = {}
+            self._packed: dict[tuple[int, int, int], tuple[Tensor, Tensor | None]] = {}
             self._admit = [self._bind_vector(op) for op in self._ops("admit")]
             self._columns: dict[int, list[list[Run]]] = {}
             self._row_programs: dict[int, list[list[Run]]] = {}
@@ -166,7 +166,7 @@ class TorchInterpreter:
         return self._feature(op.out if isinstance(op, Affine) else op.outs[0]).level
 
     def _bind_vector(self, op: Operation) -> Run:
-        return self._bind(op, lambda ref: self._vectors[ref.feature][:, ref.start : ref.stop], 0)
+        return self._bind(op, lambda ref: self._vectors[ref.feature][:, ref.start : ref.stop])
 
     def _bind_row(self, phase: Phase, phase_of_rows: int) -> list[Run]:
         runs: list[Run] = []
@@ -181,7 +181,7 @@ class TorchInterpreter:
 
     def _bind_row_operation(self, op: Operation, level: int, start: int, stride: int, phase_of_rows: int) -> Run:
         """All columns start, start + stride, ... of the present row at once; stride > 1 under an up-tap."""
-        up_index = (phase_of_rows >> level) % stride * stride + start
+        residue = (phase_of_rows >> level) % stride, start
 
         def view(ref: Ref) -> Tensor:
             if self._feature(ref).is_vector:
@@ -190,8 +190,8 @@ class TorchInterpreter:
             return self._rows.row(ref, level)[start::stride]
 
         if self._reads_coarser(op, level):  # such a view is a copy: take it anew each time
-            return lambda: self._bind(op, view, up_index)()
-        return self._bind(op, view, up_index)
+            return lambda: self._bind(op, view, residue)()
+        return self._bind(op, view, residue)
 
     def _reads_coarser(self, op: Operation, level: int) -> bool:
         refs = [tap.source for tap in op.taps] if isinstance(op, Affine) else list(op.ins)
@@ -199,7 +199,7 @@ class TorchInterpreter:
 
     def _bind_reverse(self, phase: Phase) -> list[Run]:
         return [
-            self._bind(op, self._viewer(column, 0, -1), 0)
+            self._bind(op, self._viewer(column, 0, -1))
             for column in range(self.width - 1, -1, -1)
             for op in phase.ops
         ]
@@ -212,8 +212,8 @@ class TorchInterpreter:
                 continue
             stride = max((tap.up for tap in op.taps), default=1) if isinstance(op, Affine) else 1
             own = column >> level
-            up_index = (phase_of_rows >> level) % stride * stride + own % stride
-            runs.append(self._bind(op, self._viewer(own, level), up_index))
+            residue = (phase_of_rows >> level) % stride, own % stride
+            runs.append(self._bind(op, self._viewer(own, level), residue))
         return runs
 
     def _viewer(self, column: int, level: int, row_shift: int = 0) -> Callable[[Ref], Tensor]:
@@ -224,24 +224,25 @@ class TorchInterpreter:
 
         return view
 
-    def _bind(self, op: Operation, view: Callable[[Ref], Tensor], up_index: int) -> Run:
+    def _bind(self, op: Operation, view: Callable[[Ref], Tensor], residue: tuple[int, int] = (0, 0)) -> Run:
+        """`residue`: row and column modulo the stride of the operation's up-taps."""
         if not isinstance(op, Affine):
             return bind_pointwise(op.kind, [view(out) for out in op.outs], [view(ref) for ref in op.ins])
-        weight, bias = self._pack(op, up_index)
+        weight, bias = self._pack(op, residue)
         return bind_affine(view(op.out), [view(tap.source) for tap in op.taps], weight, bias, op.accumulate)
 
-    def _pack(self, op: Affine, up_index: int) -> tuple[Tensor, Tensor | None]:
-        key = (id(op), up_index)
+    def _pack(self, op: Affine, residue: tuple[int, int]) -> tuple[Tensor, Tensor | None]:
+        key = (id(op), *residue)
         if key not in self._packed:
-            weights = [self._weight(tap, up_index) for tap in op.taps]
+            weights = [self._weight(tap, *residue) for tap in op.taps]
             empty = [torch.zeros(op.out.width, 0, device=self.device, dtype=self.dtype)]
             bias = None if op.bias is None else self._parameters[op.bias]
             self._packed[key] = pack(weights or empty, bias)
         return self._packed[key]
 
-    def _weight(self, tap: Tap, up_index: int) -> Tensor:
+    def _weight(self, tap: Tap, row: int, column: int) -> Tensor:
         weight = self._parameters[tap.weight]
-        return weight if tap.up == 1 else weight[up_index]
+        return weight if tap.up == 1 else weight[row % tap.up * tap.up + column % tap.up]
 
 
 def _outs(phase: Phase) -> set[str]:

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from engine.elementwise import elu, sigmoid, tanh
+
 Run = Callable[[], object]
 
 # Matrix products whose width is not a multiple of 16 give other bits in the last rows than in the first (measured with
@@ -67,10 +69,10 @@ def bind_pointwise(kind: str, outs: list[Tensor], ins: list[Tensor]) -> Run:
     """The functions of `models.program.Pointwise` on [..., width] views."""
     if kind == "gate":
         f, g = ins[0].chunk(2, -1)
-        return lambda: torch.mul(torch.tanh(f), torch.sigmoid(g), out=outs[0])
+        return lambda: torch.mul(tanh(f), sigmoid(g), out=outs[0])
     if kind == "glu":
         a, b = ins[0].chunk(2, -1)
-        return lambda: torch.mul(a, torch.sigmoid(b), out=outs[0])
+        return lambda: torch.mul(a, sigmoid(b), out=outs[0])
     if kind == "lstm":
         return lambda: _lstm(outs, ins)
     if kind == "spatial_lstm":
@@ -83,10 +85,10 @@ def bind_pointwise(kind: str, outs: list[Tensor], ins: list[Tensor]) -> Run:
 
 _UNARY: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu,
-    "elu": F.elu,
-    "concat_elu": lambda a: F.elu(torch.cat((a, -a), -1)),
-    "tanh": torch.tanh,
-    "sigmoid": torch.sigmoid,
+    "elu": elu,
+    "concat_elu": lambda a: elu(torch.cat((a, -a), -1)),
+    "tanh": tanh,
+    "sigmoid": sigmoid,
 }
 
 
@@ -106,14 +108,14 @@ def _bind_chain(function: Callable[..., Tensor], out: Tensor, ins: list[Tensor])
 def _lstm(outs: list[Tensor], ins: list[Tensor]) -> None:
     u, c_before = ins
     o, f, i, g = u.chunk(4, -1)
-    c = torch.sigmoid(f) * c_before + torch.sigmoid(i) * torch.tanh(g)
-    outs[0].copy_(torch.sigmoid(o) * torch.tanh(c))
+    c = sigmoid(f) * c_before + sigmoid(i) * tanh(g)
+    outs[0].copy_(sigmoid(o) * tanh(c))
     outs[1].copy_(c)
 
 
 def _spatial_lstm(outs: list[Tensor], ins: list[Tensor]) -> None:
     u, c_left, c_above = ins
     g, o, i, f_left, f_above = u.chunk(5, -1)
-    c = torch.tanh(g) * torch.sigmoid(i) + c_left * torch.sigmoid(f_left) + c_above * torch.sigmoid(f_above)
-    outs[0].copy_(torch.tanh(c * torch.sigmoid(o)))
+    c = tanh(g) * sigmoid(i) + c_left * sigmoid(f_left) + c_above * sigmoid(f_above)
+    outs[0].copy_(tanh(c * sigmoid(o)))
     outs[1].copy_(c)

@@ -43,6 +43,7 @@ def check_program(program: Program) -> None:
     for phase in program.phases:
         for op in phase.ops:
             _check_operation(program, features, op)
+            _check_in_place(phase, op)
             for ref in _reads(op):
                 _check_read(features, last_writer, written, phase, op, ref)
             for out in _writes(op):
@@ -70,6 +71,8 @@ def _writes(op: Operation) -> tuple[Ref, ...]:
 
 def _check_boundaries(program: Program) -> None:
     for feature in program.features:
+        if feature.scope != "map" and feature.level:
+            raise ProgramError(f"{feature.name!r}: only computed maps have levels")
         for name in (feature.top, feature.left, feature.right):
             if name is not None and tuple(program.parameters[name].shape) != (feature.width,):
                 raise ProgramError(f"boundary {name!r} of {feature.name!r} must have shape ({feature.width},)")
@@ -133,6 +136,19 @@ def _check_operation(program: Program, features: dict[str, Feature], op: Operati
         _check_pointwise(features, op)
     else:
         _check_affine(program, features, op)
+
+
+def _check_in_place(phase: Phase, op: Operation) -> None:
+    """An operation may read what it writes only where both are the same, so that its order over columns is no matter."""
+    for ref in _reads(op):
+        for out in _writes(op):
+            if ref.feature != out.feature or ref.dy:
+                continue
+            if ref.dx and phase.kind == "row":
+                raise ProgramError(f"{ref.feature!r} is read beside itself by the row operation that writes it")
+            overlaps = ref.start < out.stop and out.start < ref.stop
+            if not ref.dx and overlaps and (ref.start, ref.stop) != (out.start, out.stop):
+                raise ProgramError(f"{ref.feature!r} is read and written in channels that overlap")
 
 
 def _check_affine(program: Program, features: dict[str, Feature], op: Affine) -> None:
@@ -209,7 +225,7 @@ def _check_read(
 
 def _readable(feature: Feature, writer: Phase, written: set[tuple[str, int]], phase: Phase, ref: Ref) -> bool:
     here = all((ref.feature, i) in written for i in range(ref.start, ref.stop))
-    if phase.kind == "admit":
+    if phase.kind == "admit" or (phase.kind == "row_reverse" and feature.level):
         return False
     if phase.kind == "row_reverse":  # positions count from row r - 1, which is finished but for this scan
         if writer.kind == "row_reverse":

@@ -1,0 +1,33 @@
+"""Elementwise functions whose last bit does not depend on where an element stands in its tensor.
+
+torch computes whole vectors of a tensor with one routine and the rest of it with another, whose last bits differ
+(measured: elu and sigmoid, torch 2.13): an image would depend on its slot and on the number of slots. So rows that do
+not fill whole vectors are computed in a padded copy.
+"""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+# Two vectors of the widest kind (AVX-512, float32): the stride of torch's vectorised loops.
+BLOCK = 32
+
+
+def _by_whole_vectors(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    def run(x: Tensor) -> Tensor:
+        if x.shape[-1] % BLOCK == 0:
+            return function(x)
+        size = x.numel()
+        padded = x.new_zeros(size + -size % BLOCK)
+        padded[:size].view(x.shape).copy_(x)
+        return function(padded)[:size].view(x.shape)
+
+    return run
+
+
+tanh = _by_whole_vectors(torch.tanh)
+sigmoid = _by_whole_vectors(torch.sigmoid)
+elu = _by_whole_vectors(F.elu)
+softplus = _by_whole_vectors(F.softplus)

@@ -1,0 +1,145 @@
+"""Checkpoint bundles with their weights: loaded whole or refused with a reason, written whole or not at all."""
+
+import dataclasses
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+
+from models.base import Model, ModelError
+from models.bundle_config import (
+    CARD_FILE,
+    CONFIG_FILE,
+    WEIGHTS_FILE,
+    BundleConfig,
+    BundleError,
+    check_config,
+    read_config,
+)
+from models.gated_pixelcnn import GatedPixelCNN
+from models.strict_json import as_json
+
+_ARCHITECTURES: dict[str, Callable[..., Model]] = {"gated_pixelcnn": GatedPixelCNN}
+_deserialize: Callable[[bytes], list[tuple[str, dict[str, Any]]]] = safetensors.deserialize
+_MAX_WEIGHTS_BYTES = 4 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A loaded bundle. `model` is in evaluation mode, float32, on the CPU."""
+
+    config: BundleConfig
+    model: Model
+    directory: Path
+
+
+def load_bundle(directory: Path) -> Bundle:
+    """The bundle in `directory`.
+
+    The config is checked first, then the weights' hash, then names, shapes and dtypes against those of the model
+    that the config describes (built without memory), and only then is the model made.
+
+    Raises:
+        BundleError: says what is wrong; nothing is ever loaded in part.
+    """
+    config = read_config(directory)
+    content = _read_weights(directory / WEIGHTS_FILE, config.weights_sha256)
+    try:
+        stored = {name: (tuple(t["shape"]), t["dtype"]) for name, t in _deserialize(content)}
+    except (safetensors.SafetensorError, ValueError) as error:
+        raise BundleError(f"{WEIGHTS_FILE} is no safetensors file: {error}") from error
+    with torch.device("meta"):
+        expected = {name: tuple(t.shape) for name, t in _build(config).state_dict().items()}
+    _check_tensors(stored, expected)
+    tensors = safetensors.torch.load(content)
+    for name, tensor in tensors.items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise BundleError(f"{WEIGHTS_FILE}: tensor {name} holds values that are not finite")
+    model = _build(config)
+    model.load_state_dict(tensors)
+    return Bundle(config, model.eval(), directory)
+
+
+def write_bundle(
+    directory: Path, model: Model, config: BundleConfig, card: str, extras: Mapping[str, bytes] | None = None
+) -> BundleConfig:
+    """Write a bundle, replacing one of the same id; the config as written.
+
+    Args:
+        directory: `checkpoints/<id>`.
+        config: its `weights_sha256` is filled in here, whatever it was.
+        card: text of README.md.
+        extras: further files by name, such as the card's pictures.
+    """
+    tensors = {name: tensor.detach().float().contiguous() for name, tensor in model.state_dict().items()}
+    weights = safetensors.torch.save(tensors)
+    config = dataclasses.replace(config, weights_sha256=hashlib.sha256(weights).hexdigest())
+    check_config(config)
+    files = {
+        **(extras or {}),
+        WEIGHTS_FILE: weights,
+        CONFIG_FILE: config_text(config).encode(),
+        CARD_FILE: card.encode(),
+    }
+    _replace_folder(directory, files)
+    return config
+
+
+def config_text(config: BundleConfig) -> str:
+    """config.json as text."""
+    return json.dumps(as_json(config), indent=1, ensure_ascii=False) + "\n"
+
+
+def _read_weights(path: Path, sha256: str) -> bytes:
+    try:
+        if path.stat().st_size > _MAX_WEIGHTS_BYTES:
+            raise BundleError(f"{WEIGHTS_FILE} is larger than {_MAX_WEIGHTS_BYTES} bytes")
+        content = path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"{WEIGHTS_FILE} cannot be read: {error.strerror}") from error
+    if (found := hashlib.sha256(content).hexdigest()) != sha256:
+        raise BundleError(f"{WEIGHTS_FILE} has sha256 {found}, {CONFIG_FILE} says {sha256}: damaged or exchanged")
+    return content
+
+
+def _build(config: BundleConfig) -> Model:
+    try:
+        return _ARCHITECTURES[config.architecture](**_arguments(config))
+    except ModelError as error:
+        raise BundleError(f"{CONFIG_FILE}: sizes make no {config.architecture}: {error}") from error
+
+
+def _arguments(config: BundleConfig) -> dict[str, Any]:
+    return as_json(config.sizes)
+
+
+def _check_tensors(stored: Mapping[str, tuple[Any, str]], expected: Mapping[str, tuple[int, ...]]) -> None:
+    if missing := sorted(set(expected) - set(stored)):
+        raise BundleError(f"{WEIGHTS_FILE}: tensor {missing[0]} is missing ({len(missing)} in all)")
+    if surplus := sorted(set(stored) - set(expected)):
+        raise BundleError(f"{WEIGHTS_FILE}: tensor {surplus[0]} belongs to no part of the model")
+    for name, (shape, dtype) in stored.items():
+        if shape != expected[name]:
+            raise BundleError(f"{WEIGHTS_FILE}: tensor {name} has shape {shape}, the sizes ask for {expected[name]}")
+        if dtype != "F32":
+            raise BundleError(f"{WEIGHTS_FILE}: tensor {name} is {dtype}, it must be F32")
+
+
+def _replace_folder(directory: Path, files: Mapping[str, bytes]) -> None:
+    """Put a folder of `files` in place of `directory`; a reader sees the old one, for an instant none, or the new."""
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".new-", dir=directory.parent) as scratch:
+        fresh = Path(scratch) / "fresh"
+        fresh.mkdir()
+        for name, content in files.items():
+            (fresh / name).write_bytes(content)
+        if directory.exists():
+            directory.rename(Path(scratch) / "old")
+        fresh.rename(directory)

@@ -1,0 +1,101 @@
+"""JSON values into frozen dataclasses, strictly: no unknown field, no missing one, no value of another type."""
+
+import dataclasses
+import math
+import types
+import typing
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class FieldError(ValueError):
+    """A value that is not what its field takes; the message begins with the field's path."""
+
+
+def parse(cls: type[T], value: object, path: str = "") -> T:
+    """The dataclass `cls` from a JSON object.
+
+    Field types may be dataclasses, str, bool, int, float (finite; integers pass), `tuple[X, ...]`, `Literal` and
+    unions of these; a field with a default may be absent.
+
+    Raises:
+        FieldError: names the field and says what it takes.
+    """
+    if not isinstance(value, dict):
+        raise FieldError(f"{path or 'the file'} must be an object, not {_shown(value)}")
+    fields = {f.name: f for f in dataclasses.fields(typing.cast(Any, cls))}
+    if unknown := sorted(set(value) - set(fields)):
+        raise FieldError(f"unknown field {_join(path, unknown[0])}; there are {', '.join(fields)}")
+    if missing := [n for n, f in fields.items() if n not in value and f.default is dataclasses.MISSING]:
+        raise FieldError(f"field {_join(path, missing[0])} is missing")
+    hints = typing.get_type_hints(cls)
+    return cls(**{name: _value(hints[name], item, _join(path, name)) for name, item in value.items()})
+
+
+def as_json(instance: object) -> dict[str, Any]:
+    """The inverse of `parse`: a JSON object; fields that are None are left out."""
+    return {
+        f.name: _plain(getattr(instance, f.name))
+        for f in dataclasses.fields(typing.cast(Any, instance))
+        if getattr(instance, f.name) is not None
+    }
+
+
+def _plain(value: object) -> Any:
+    if dataclasses.is_dataclass(value):
+        return as_json(value)
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _value(hint: Any, value: object, path: str) -> Any:
+    if dataclasses.is_dataclass(hint):
+        return parse(typing.cast(type, hint), value, path)
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (types.UnionType, typing.Union):
+        return _union(arguments, value, path)
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise FieldError(f"{path} must be a list, not {_shown(value)}")
+        return tuple(_value(arguments[0], item, f"{path}[{i}]") for i, item in enumerate(value))
+    if origin is typing.Literal:
+        if not any(value == a and type(value) is type(a) for a in arguments):
+            raise FieldError(f"{path} must be {' or '.join(map(repr, arguments))}, not {_shown(value)}")
+        return value
+    return _scalar(hint, value, path)
+
+
+def _union(arguments: tuple[Any, ...], value: object, path: str) -> Any:
+    """The member that fits the kind of JSON value; objects are told apart by a `kind` field where there are several."""
+    reasons: list[FieldError] = []
+    for argument in arguments:
+        if argument is types.NoneType:
+            continue
+        try:
+            return _value(argument, value, path)
+        except FieldError as error:
+            reasons.append(error)
+    # The complaint that went deepest into the value is about the member that was meant.
+    raise max(reasons, key=lambda reason: str(reason).count(".") + str(reason).count("missing"))
+
+
+def _scalar(hint: Any, value: object, path: str) -> Any:
+    if hint is float and type(value) is int:
+        value = float(value)
+    if type(value) is not hint:
+        raise FieldError(f"{path} must be {_TYPE_NAMES[hint]}, not {_shown(value)}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise FieldError(f"{path} must be finite, not {value}")
+    return value
+
+
+_TYPE_NAMES = {str: "a string", bool: "true or false", int: "an integer", float: "a number"}
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,108 @@
+"""Every interpreter against the oracle, over random programs that use the whole vocabulary."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+
+from engine.engine import Engine
+from engine.request import Drawn, DrawRequest
+from models.program import Affine, Pointwise, Program
+from tests.engine.oracle import log_prob_map
+from tests.engine.random_programs import KINDS, random_program
+
+NUM_PROGRAMS = 60
+SIZES = [(1, 1), (1, 5), (4, 1), (5, 6), (7, 4)]
+
+
+def inputs(program: Program, seed: int) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+    rng = np.random.default_rng(seed)
+    height, width = SIZES[seed % len(SIZES)]
+    image = rng.integers(0, program.num_levels, (height, width, program.channels)).astype(np.uint8)
+    names = {f.scope: f.width for f in program.features}
+    vector = rng.normal(size=names["given_vector"]).astype(np.float32) if "given_vector" in names else None
+    given = rng.normal(size=(height, width, names["given_map"])).astype(np.float32) if "given_map" in names else None
+    return image, vector, given
+
+
+def run(engine: Engine, requests: list[DrawRequest]) -> dict[str, Drawn]:
+    for request in requests:
+        engine.add(request)
+    drawn = {}
+    while engine.busy:
+        drawn |= {o.id: o for o in engine.step() if isinstance(o, Drawn)}
+    return drawn
+
+
+def request(
+    name: str, image: np.ndarray, vector: np.ndarray | None, given: np.ndarray | None, known_rows: int = 0, seed: int = 7
+) -> DrawRequest:
+    height, width = image.shape[:2]
+    mask = np.zeros((height, width), bool)
+    mask[:known_rows] = True
+    return DrawRequest(name, name, height, width, seed, 3, 1.0, vector, image, mask, given)
+
+
+@pytest.mark.parametrize("seed", range(NUM_PROGRAMS))
+def test_fed_pixels_get_the_oracles_log_prob(seed: int) -> None:
+    program = random_program(seed)
+    image, vector, given = inputs(program, seed)
+    expected = log_prob_map(program, image, vector, given)
+    assert np.isfinite(expected).all(), "the oracle read something before it was computed"
+    engine = Engine(program, num_slots=4, dtype=torch.float64)
+    drawn = run(engine, [request("a", image, vector, given, known_rows=image.shape[0])])
+    assert drawn["a"].log_prob == pytest.approx(expected.sum(), abs=1e-9)
+    assert drawn["a"].drawn_log_prob == 0
+
+
+@pytest.mark.parametrize("seed", range(0, NUM_PROGRAMS, 3))
+def test_a_later_pixel_never_moves_an_earlier_one(seed: int) -> None:
+    program = random_program(seed)
+    image, vector, given = inputs(program, seed)
+    base = log_prob_map(program, image, vector, given).ravel()
+    for position in range(image.size):
+        changed = image.copy()
+        changed.ravel()[position] = (changed.ravel()[position] + 1) % program.num_levels
+        moved = log_prob_map(program, changed, vector, given).ravel()
+        np.testing.assert_array_equal(moved[:position], base[:position])
+
+
+@pytest.mark.parametrize("seed", range(NUM_PROGRAMS))
+def test_a_drawn_image_is_bitwise_the_same_in_company_and_after_a_resume(seed: int) -> None:
+    program = random_program(seed)
+    image, vector, given = inputs(program, seed)
+    alone = run(Engine(program, num_slots=4), [request("a", image, vector, given)])["a"]
+    others = [request(f"o{k}", image, vector, given, seed=k) for k in range(6)]
+    company = run(Engine(program, num_slots=4), [*others, request("a", image, vector, given)])["a"]
+    wide = run(Engine(program, num_slots=8), [*others, request("a", image, vector, given)])["a"]
+    known_rows = image.shape[0] // 2
+    resumed = run(Engine(program, num_slots=4), [request("a", alone.values, vector, given, known_rows)])["a"]
+    for other in (company, wide, resumed):
+        np.testing.assert_array_equal(other.values, alone.values)
+        assert other.log_prob == alone.log_prob
+
+
+def test_the_random_programs_use_the_whole_vocabulary() -> None:
+    seen: Counter[str] = Counter()
+    for seed in range(NUM_PROGRAMS):
+        program = random_program(seed)
+        scopes = {f.name: f.scope for f in program.features}
+        seen.update(f"level {f.level}" for f in program.features)
+        seen.update(side for f in program.features for side in ("top", "left", "right") if getattr(f, side))
+        for phase in program.phases:
+            for op in phase.ops:
+                seen[f"{phase.kind} {type(op).__name__}"] += 1
+                refs = [tap.source for tap in op.taps] if isinstance(op, Affine) else list(op.ins)
+                seen.update(f"reads {scopes[ref.feature]}" for ref in refs)
+                if isinstance(op, Pointwise):
+                    seen[op.kind] += 1
+                elif op.accumulate:
+                    seen[f"accumulate in {phase.kind}"] += 1
+                if isinstance(op, Affine) and any(tap.up > 1 for tap in op.taps):
+                    seen["up"] += 1
+        seen.update(head.kind for head in program.heads)
+    wanted = [*KINDS, "up", "top", "left", "right", "level 1", "level 2", "reads given_map", "reads given_vector"]
+    wanted += ["bernoulli", "categorical", "accumulate in row", "accumulate in pixel"]
+    wanted += [f"{p} {o}" for p in ("admit", "row", "row_reverse", "pixel") for o in ("Affine", "Pointwise")]
+    assert {name for name in wanted if seen[name] < 3} == set()
