@@ -32,10 +32,12 @@ def check_admission(program: Program, log_prob_map: LogProbMap, height: int, wid
     _check_views_agree(program, log_prob_map, image, context)
 
 
-def _raster(log_prob_map: LogProbMap, image: Levels, context: npt.NDArray[np.float32] | None) -> npt.NDArray[np.float64]:
+def _raster(
+    log_prob_map: LogProbMap, image: Levels, context: npt.NDArray[np.float32] | None
+) -> npt.NDArray[np.float64]:
     """log p of every sub-pixel in drawing order: row, column, channel."""
     batch = log_prob_map(image.transpose(2, 0, 1)[None], None if context is None else context[None])
-    values = batch[0].transpose(1, 2, 0).ravel()
+    values: npt.NDArray[np.float64] = batch[0].transpose(1, 2, 0).ravel()
     if not np.isfinite(values).all():
         raise NotAdmitted("log_prob of a random image is not finite")
     return values

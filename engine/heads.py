@@ -15,7 +15,9 @@ Draw = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 -> (value [slot], log p of it in nats at temperature 1 [slot])"""
 
 
-def draw_bernoulli(logit: Tensor, u: Tensor, temperature: Tensor, known: Tensor, is_known: Tensor) -> tuple[Tensor, Tensor]:
+def draw_bernoulli(
+    logit: Tensor, u: Tensor, temperature: Tensor, known: Tensor, is_known: Tensor
+) -> tuple[Tensor, Tensor]:
     """Level 1 where u < sigmoid(logit / T)."""
     logit = logit[:, 0].double()
     value = torch.where(is_known, known, (u < sigmoid(logit / temperature)).to(known.dtype))

@@ -86,9 +86,7 @@ class Lane:
             self._row_count = 0
         return outputs
 
-    def _finish_row(
-        self, index: int, slot: _Slot, values: Levels, log_probs: npt.NDArray[np.float64]
-    ) -> list[Output]:
+    def _finish_row(self, index: int, slot: _Slot, values: Levels, log_probs: npt.NDArray[np.float64]) -> list[Output]:
         slot.values[slot.row] = values
         row_log_prob = float(log_probs.sum())
         slot.log_prob += row_log_prob

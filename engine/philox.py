@@ -8,13 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 _U64 = npt.NDArray[np.uint64]
+_Words = tuple[_U64, _U64, _U64, _U64]
 _LOW = np.uint64(0xFFFFFFFF)
 _SHIFT = np.uint64(32)
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _W0, _W1 = 0x9E3779B9, 0xBB67AE85
 
 
-def philox4x32(counter: tuple[_U64, _U64, _U64, _U64], key: tuple[_U64, _U64]) -> tuple[_U64, _U64, _U64, _U64]:
+def philox4x32(counter: _Words, key: tuple[_U64, _U64]) -> _Words:
     """Ten rounds of Philox on arrays of 32-bit words (held in uint64) that broadcast against each other."""
     x0, x1, x2, x3 = counter
     k0, k1 = key
@@ -22,7 +23,8 @@ def philox4x32(counter: tuple[_U64, _U64, _U64, _U64], key: tuple[_U64, _U64]) -
         r0 = (k0 + np.uint64(round_index * _W0 & 0xFFFFFFFF)) & _LOW
         r1 = (k1 + np.uint64(round_index * _W1 & 0xFFFFFFFF)) & _LOW
         p0, p1 = _M0 * x0, _M1 * x2
-        x0, x1, x2, x3 = (p1 >> _SHIFT) ^ x1 ^ r0, p1 & _LOW, (p0 >> _SHIFT) ^ x3 ^ r1, p0 & _LOW
+        x0, x1 = (p1 >> _SHIFT) ^ x1 ^ r0, p1 & _LOW
+        x2, x3 = (p0 >> _SHIFT) ^ x3 ^ r1, p0 & _LOW
     return x0, x1, x2, x3
 
 

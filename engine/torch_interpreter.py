@@ -62,7 +62,9 @@ class TorchInterpreter:
             self._row_programs: dict[int, list[list[Run]]] = {}
         self._fresh: list[int] = []
 
-    def admit(self, slot: int, vector: npt.NDArray[np.float32] | None, given_map: npt.NDArray[np.float32] | None = None) -> None:
+    def admit(
+        self, slot: int, vector: npt.NDArray[np.float32] | None, given_map: npt.NDArray[np.float32] | None = None
+    ) -> None:
         """Empty `slot` for a new image with its context: vector [context_size] and map [height, width, size]."""
         with torch.inference_mode():
             for feature in self.program.features:
@@ -199,9 +201,7 @@ class TorchInterpreter:
 
     def _bind_reverse(self, phase: Phase) -> list[Run]:
         return [
-            self._bind(op, self._viewer(column, 0, -1))
-            for column in range(self.width - 1, -1, -1)
-            for op in phase.ops
+            self._bind(op, self._viewer(column, 0, -1)) for column in range(self.width - 1, -1, -1) for op in phase.ops
         ]
 
     def _bind_pixel(self, ops: Sequence[Operation], column: int, phase_of_rows: int) -> list[Run]:

@@ -18,7 +18,7 @@ class Rows:
         self.program = program
         self.width = width
         self.features = {f.name: f for f in program.features}
-        self._like = {"device": device, "dtype": dtype}
+        self._device, self._dtype = device, dtype
         self._reach = _Reach(program)
         self._buffers: dict[str, Tensor] = {}
         self._top: dict[str, Tensor] = {}
@@ -71,7 +71,8 @@ class Rows:
     def _allocate(self, feature: Feature, num_slots: int) -> None:
         reach, name = self._reach, feature.name
         columns = reach.left[name] + self.num_columns(feature.level) + reach.right[name]
-        buffer = torch.zeros(reach.rows[name] + 1, columns, num_slots, feature.width, **self._like)  # type: ignore[arg-type]
+        shape = (reach.rows[name] + 1, columns, num_slots, feature.width)
+        buffer = torch.zeros(shape, device=self._device, dtype=self._dtype)
         self._top[name] = self._boundary(feature.top, feature.width)
         buffer[:-1] = self._top[name]
         self._buffers[name] = buffer
@@ -84,8 +85,8 @@ class Rows:
 
     def _boundary(self, parameter: str | None, width: int) -> Tensor:
         if parameter is None:
-            return torch.zeros(width, **self._like)  # type: ignore[arg-type]
-        return self.program.parameters[parameter].to(**self._like)  # type: ignore[call-overload, no-any-return]
+            return torch.zeros(width, device=self._device, dtype=self._dtype)
+        return self.program.parameters[parameter].to(self._device, self._dtype)
 
 
 class _Reach:

@@ -1,10 +1,8 @@
 """Gated PixelCNN (van den Oord et al. 2016, "Conditional Image Generation with PixelCNN Decoders", arXiv 1606.05328).
 
-    layer l:  v_l = gate(u_l + V_l h)                u_l = K_v * v_{l-1}        rows above (and, in later layers, the same
-                                                                              row of v_{l-1}: it holds rows above only)
-              g_l = gate(K_h * h_{l-1} + L_l u_l + H_l h)                      eq. 2 and 4, gate(f, g) = tanh(f) sigmoid(g)
-              h_l = R_l g_l + h_{l-1}                                          no residual in layer 0
-    output:   logits = O_2 relu(O_1 relu(sum_l S_l g_l))
+    vertical    u_l = K_v * v_{l-1},  v_l = gate(u_l + V_l h)
+    horizontal  g_l = gate(K_h * h_{l-1} + L_l u_l + H_l h),  h_l = R_l g_l + h_{l-1}   (layer 0: no h_{l-1} is added)
+    output      logits = O_2 relu(O_1 relu(sum_l S_l g_l)),   gate(f, g) = tanh(f) sigmoid(g)   (eq. 2)
 
 h is the context vector (a one-hot class), added in every layer, the same at every position (eq. 4). The vertical
 stack looks at rows above only: layer 0 reads rows r-n//2-... to r-1, later layers rows up to r of the layer before.
@@ -21,7 +19,7 @@ Conventions that another implementation needs in order to load the weights:
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -91,11 +89,13 @@ class GatedPixelCNN(Model):
         self.check_input(x, context)
         vertical = horizontal = code(x, self.num_levels, self.hidden.weight.dtype)
         skips = torch.zeros(())
-        for layer in self.layers:
+        for module in self.layers:
+            layer = cast(GatedLayer, module)
             vertical, horizontal, gated = layer(vertical, horizontal, context)
             skips = skips + layer.skip(F.dropout(gated, self.dropout, self.training))
-        logits: Tensor = self.logits(F.relu(self.hidden(F.relu(skips))))
-        return logits if self.num_levels == 2 else logits.unflatten(1, (self.channels, self.num_levels))
+        out: Tensor = self.logits(F.relu(self.hidden(F.relu(skips))))
+        batch, _, rows, cols = out.shape
+        return out if self.num_levels == 2 else out.view(batch, self.channels, self.num_levels, rows, cols)
 
     def log_prob_map(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         logits = self(x, context)
@@ -116,8 +116,9 @@ class GatedLayer(nn.Module):
     ) -> None:
         super().__init__()
         half = kernel // 2
-        self.is_first, self.dilation, self.half = dilation is None, dilation or 1, half
+        self.is_first, self.dilation = dilation is None, dilation or 1
         self.groups = groups
+        self.reach = half * self.dilation
         rows = half if self.is_first else half + 1
         self.vertical = nn.Conv2d(in_width, 2 * width, (rows, kernel), dilation=self.dilation)
         self.horizontal = MaskedRowConv(in_width, 2 * width, half + 1, self.dilation, groups, self.is_first)
@@ -128,8 +129,8 @@ class GatedLayer(nn.Module):
 
     def forward(self, vertical: Tensor, horizontal: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """Maps [batch, width, row, col] of both stacks -> the next ones, and the gated horizontal map."""
-        reach = self.half * self.dilation
-        if self.is_first:  # rows r - half .. r - 1: pad one row more than the kernel covers, drop the last
+        reach = self.reach
+        if self.is_first:  # rows r - reach .. r - 1: pad one row more than the kernel covers, drop the last
             u = self.vertical(F.pad(vertical, (reach, reach, reach, 0))[:, :, :-1])
         else:
             u = self.vertical(F.pad(vertical, (reach, reach, reach, 0)))
@@ -189,7 +190,7 @@ def gate(u: Tensor, groups: int) -> Tensor:
     if groups == 1:
         f, g = u.chunk(2, 1)
     else:
-        f, g = (t.flatten(1, 2) for t in u.unflatten(1, (groups, 2, -1)).unbind(2))
+        f, g = (t.flatten(1, 2) for t in u.view(len(u), groups, 2, -1, *u.shape[2:]).unbind(2))
     return torch.tanh(f) * torch.sigmoid(g)
 
 

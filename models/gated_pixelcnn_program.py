@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor
 
-from models.program import PIXEL, Affine, Feature, Head, Operation, Phase, Pointwise, Program, Ref, Tap
+from models.program import PIXEL, Affine, Feature, Head, HeadKind, Operation, Phase, Pointwise, Program, Ref, Tap
 
 if TYPE_CHECKING:
     from models.gated_pixelcnn import GatedLayer, GatedPixelCNN
@@ -43,7 +43,7 @@ class _Builder:
             self._vertical(index, layer)
             self._horizontal(index, layer)
         self._output()
-        kind = "bernoulli" if model.num_levels == 2 else "categorical"
+        kind: HeadKind = "bernoulli" if model.num_levels == 2 else "categorical"
         per_channel = 1 if model.num_levels == 2 else model.num_levels
         heads = tuple(
             Head(kind, (Ref("logits", c * per_channel, (c + 1) * per_channel),), c, c + 1) for c in range(self.groups)
@@ -81,7 +81,7 @@ class _Builder:
         """u = K_v * below; v = gate(u + context); w = L u + context, the part of w that the row phase knows."""
         width, weight = self.model.width, layer.vertical.weight
         u, v, w = f"u{index}", f"v{index}", f"w{index}"
-        self.features += [Feature(u, 2 * width), Feature(v, width), Feature(w, 2 * width)]
+        self.features += [Feature(u, 2 * width), Feature(w, 2 * width)]
         below = "code" if layer.is_first else f"v{index - 1}"
         rows, cols = weight.shape[2:]
         taps = []
@@ -91,7 +91,9 @@ class _Builder:
                 dx = (j - cols // 2) * layer.dilation
                 name = self._put(f"{u}.weight.{i}.{j}", weight[:, :, i, j])
                 taps.append(Tap(Ref(below, 0, weight.shape[1], dy, dx), name))
-        self.row.append(Affine(Ref(u, 0, 2 * width), tuple(taps), self._put(f"{u}.bias", cast(Tensor, layer.vertical.bias))))
+        self.row.append(
+            Affine(Ref(u, 0, 2 * width), tuple(taps), self._put(f"{u}.bias", cast(Tensor, layer.vertical.bias)))
+        )
         link = Tap(Ref(u, 0, 2 * width), self._put(f"{w}.link", layer.link.weight[:, :, 0, 0]))
         bias = cast(Tensor, layer.link.bias) + cast(Tensor, layer.horizontal.bias)
         self.row.append(Affine(Ref(w, 0, 2 * width), (link,), self._put(f"{w}.bias", bias)))
@@ -99,7 +101,9 @@ class _Builder:
             for name, context in ((u, f"cu{index}"), (w, f"cw{index}")):
                 both = (Ref(name, 0, 2 * width), Ref(context, 0, 2 * width))
                 self.row.append(Pointwise("add", (both[0],), both))
-        self._gate(self.row, u, v)
+        if index < len(self.layers) - 1:
+            self.features.append(Feature(v, width))
+            self._gate(self.row, u, v)
 
     def _gate(self, ops: list[Operation], u: str, v: str, group: int | None = None) -> None:
         block = self.model.width // self.groups
@@ -111,7 +115,8 @@ class _Builder:
         """Per channel group: w += K_h * h_{l-1}; g = gate(w); h = R g (+ h_{l-1})."""
         width = self.model.width
         w, g, h = f"w{index}", f"g{index}", f"h{index}"
-        self.features += [Feature(g, width), Feature(h, width)]
+        is_last = index == len(self.layers) - 1  # its v and h would go nowhere
+        self.features += [Feature(g, width)] if is_last else [Feature(g, width), Feature(h, width)]
         below, below_width = ("code", self.groups) if layer.is_first else (f"h{index - 1}", width)
         weight = layer.horizontal.weight * layer.horizontal.mask
         cols = weight.shape[3]
@@ -127,6 +132,8 @@ class _Builder:
                     taps.append(Tap(Ref(below, 0, seen, 0, (j - cols + 1) * layer.dilation), name))
             ops.append(Affine(Ref(w, block.start, block.stop), tuple(taps), accumulate=True))
             self._gate(ops, w, g, group)
+            if is_last:
+                continue
             out = self._conv1x1(ops, h, (g,), (layer.residual,), group)
             if not layer.is_first:
                 ops.append(Pointwise("add", (out,), (out, Ref(below, out.start, out.stop))))
@@ -149,7 +156,11 @@ class _Builder:
         model = self.model
         gated = tuple(f"g{index}" for index in range(len(self.layers)))
         num_logits = model.logits.weight.shape[0]
-        self.features += [Feature("skip", model.width), Feature("hidden", model.head_width), Feature("logits", num_logits)]
+        self.features += [
+            Feature("skip", model.width),
+            Feature("hidden", model.head_width),
+            Feature("logits", num_logits),
+        ]
         for group, ops in enumerate(self.pixel[:-1]):
             skip = self._conv1x1(ops, "skip", gated, tuple(layer.skip for layer in self.layers), group)
             ops.append(Pointwise("relu", (skip,), (skip,)))

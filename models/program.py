@@ -32,6 +32,7 @@ PointwiseKind = Literal[
     "gate", "glu", "lstm", "spatial_lstm", "relu", "elu", "concat_elu", "tanh", "sigmoid", "add", "multiply"
 ]
 PhaseKind = Literal["admit", "row", "row_reverse", "pixel"]
+HeadKind = Literal["bernoulli", "categorical"]
 FeatureScope = Literal["map", "vector", "given_map", "given_vector"]
 
 
@@ -144,7 +145,7 @@ class Head:
     categorical  1 input of width num_levels: logits, one channel.
     """
 
-    kind: Literal["bernoulli", "categorical"]
+    kind: HeadKind
     inputs: tuple[Ref, ...]
     start: int
     stop: int

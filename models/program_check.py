@@ -139,7 +139,7 @@ def _check_operation(program: Program, features: dict[str, Feature], op: Operati
 
 
 def _check_in_place(phase: Phase, op: Operation) -> None:
-    """An operation may read what it writes only where both are the same, so that its order over columns is no matter."""
+    """An operation reads what it writes in place only: its order over the columns of a row must not matter."""
     for ref in _reads(op):
         for out in _writes(op):
             if ref.feature != out.feature or ref.dy:

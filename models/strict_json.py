@@ -60,23 +60,26 @@ def _value(hint: Any, value: object, path: str) -> Any:
         return tuple(_value(arguments[0], item, f"{path}[{i}]") for i, item in enumerate(value))
     if origin is typing.Literal:
         if not any(value == a and type(value) is type(a) for a in arguments):
-            raise FieldError(f"{path} must be {' or '.join(map(repr, arguments))}, not {_shown(value)}")
+            raise FieldError(f"{path} must be {_either(arguments)}, not {_shown(value)}")
         return value
     return _scalar(hint, value, path)
 
 
 def _union(arguments: tuple[Any, ...], value: object, path: str) -> Any:
-    """The member that fits the kind of JSON value; objects are told apart by a `kind` field where there are several."""
-    reasons: list[FieldError] = []
-    for argument in arguments:
-        if argument is types.NoneType:
-            continue
-        try:
-            return _value(argument, value, path)
-        except FieldError as error:
-            reasons.append(error)
-    # The complaint that went deepest into the value is about the member that was meant.
-    raise max(reasons, key=lambda reason: str(reason).count(".") + str(reason).count("missing"))
+    """The member that the value means: for an object a dataclass, told apart by `kind` if there are several."""
+    members = [
+        m for m in arguments if m is not types.NoneType and dataclasses.is_dataclass(m) == isinstance(value, dict)
+    ]
+    if len(members) > 1 and isinstance(value, dict):
+        kinds = {typing.get_args(typing.get_type_hints(m)["kind"])[0]: m for m in members}
+        if not any(value.get("kind") == kind for kind in kinds):
+            raise FieldError(f"{path}.kind must be {_either(kinds)}, not {_shown(value.get('kind'))}")
+        members = [kinds[value["kind"]]]
+    return _value((members or [m for m in arguments if m is not types.NoneType])[0], value, path)
+
+
+def _either(values: typing.Iterable[object]) -> str:
+    return " or ".join(map(repr, values))
 
 
 def _scalar(hint: Any, value: object, path: str) -> Any:

@@ -36,7 +36,12 @@ def run(engine: Engine, requests: list[DrawRequest]) -> dict[str, Drawn]:
 
 
 def request(
-    name: str, image: np.ndarray, vector: np.ndarray | None, given: np.ndarray | None, known_rows: int = 0, seed: int = 7
+    name: str,
+    image: np.ndarray,
+    vector: np.ndarray | None,
+    given: np.ndarray | None,
+    known_rows: int = 0,
+    seed: int = 7,
 ) -> DrawRequest:
     height, width = image.shape[:2]
     mask = np.zeros((height, width), bool)
