@@ -34,7 +34,7 @@ def uniforms(
     positions: npt.NDArray[np.uint64],
     channels: npt.NDArray[np.uint64],
 ) -> npt.NDArray[np.float64]:
-    """Numbers in (0, 1), multiples of 2^-32 plus half a step, for arguments that broadcast; position = row * W + col."""
+    """Numbers in (0, 1), odd multiples of 2^-33, for arguments that broadcast; position = row * W + col."""
     zero = np.uint64(0)
     counter = (samples & _LOW, positions & _LOW, channels & _LOW, np.zeros_like(positions) + zero)
     word = philox4x32(counter, (seeds & _LOW, seeds >> _SHIFT))[0]

@@ -1,0 +1,51 @@
+"""A model that looks ahead, or whose views differ, is not admitted."""
+
+import numpy as np
+import pytest
+import torch
+
+from engine.admission import LogProbMap, NotAdmitted, check_admission
+from models.gated_pixelcnn import GatedPixelCNN
+
+
+def log_prob_map(model: GatedPixelCNN) -> LogProbMap:
+    model = model.double().eval()
+
+    def run(levels, context):  # type: ignore[no-untyped-def]
+        vector = None if context is None else torch.from_numpy(context).double()
+        with torch.inference_mode():
+            return model.log_prob_map(torch.from_numpy(levels.copy()), vector).numpy()
+
+    return run
+
+
+def model(seed: int = 0, **changes: int) -> GatedPixelCNN:
+    torch.manual_seed(seed)
+    return GatedPixelCNN(**{"channels": 1, "num_levels": 3, "width": 6, "dilations": [1], "head_width": 6, **changes})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("changes", [{}, {"num_classes": 4}, {"channels": 3}, {"num_levels": 2}])
+def test_an_honest_model_is_admitted(changes: dict[str, int]) -> None:
+    honest = model(**changes)
+    check_admission(honest.program(), log_prob_map(honest), 8, 7)
+
+
+def test_a_model_that_sees_its_own_pixel_is_not_admitted() -> None:
+    leaky = model()
+    leaky.layers[0].horizontal.mask.fill_(1)  # mask A forgotten: the layer sees the pixel it predicts
+    leaky.layers[1].horizontal = torch.nn.Conv2d(6, 12, (1, 3), padding=(0, 1))  # and the next one looks right
+    with pytest.raises(NotAdmitted, match="not causal"):
+        check_admission(model().program(), log_prob_map(leaky), 8, 8)
+
+
+def test_a_step_program_of_other_weights_is_not_admitted() -> None:
+    with pytest.raises(NotAdmitted, match="step program gives"):
+        check_admission(model(1).program(), log_prob_map(model(0)), 8, 8)
+
+
+def test_weights_that_overflow_are_not_admitted() -> None:
+    broken = model()
+    with torch.no_grad():
+        broken.logits.weight.fill_(np.inf)
+    with pytest.raises(NotAdmitted, match="not finite"):
+        check_admission(model().program(), log_prob_map(broken), 8, 8)
