@@ -53,7 +53,7 @@ def _check_causality(
     base = _raster(log_prob_map, image, context)
     for position in rng.integers(0, image.size, NUM_PROBES):
         changed = image.copy()
-        changed.ravel()[position] = (changed.ravel()[position] + 1) % num_levels
+        changed.ravel()[position] = (int(image.ravel()[position]) + 1) % num_levels
         moved = np.flatnonzero(_raster(log_prob_map, changed, context)[:position] != base[:position])
         if moved.size:
             raise NotAdmitted(f"not causal: sub-pixel {position} moves the earlier sub-pixel {moved[0]}")

@@ -24,7 +24,7 @@ def model(seed: int = 0, **changes: int) -> GatedPixelCNN:
     return GatedPixelCNN(**{"channels": 1, "num_levels": 3, "width": 6, "dilations": [1], "head_width": 6, **changes})  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("changes", [{}, {"num_classes": 4}, {"channels": 3}, {"num_levels": 2}])
+@pytest.mark.parametrize("changes", [{}, {"num_classes": 4}, {"channels": 3}, {"num_levels": 2}, {"num_levels": 256}])
 def test_an_honest_model_is_admitted(changes: dict[str, int]) -> None:
     honest = model(**changes)
     check_admission(honest.program(), log_prob_map(honest), 8, 7)

@@ -1,0 +1,138 @@
+"""The shapes of JSON answers, as the OpenAPI schema publishes them."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.errors import Code
+from worker.protocol import Kind, State
+
+
+class Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class ErrorMember(Answer):
+    message: str
+    type: Literal["invalid_request_error", "server_error"]
+    param: str | None = Field(description="The field, header or path parameter at fault.")
+    code: Code
+
+
+class Problem(Answer):
+    """RFC 9457 problem+json; `error` inside has the shape that OpenAI clients read."""
+
+    type: str = Field(description="Address of the error's description.", examples=["/errors#unknown_model"])
+    title: str
+    status: int
+    detail: str
+    error: ErrorMember
+
+
+class JobError(Answer):
+    code: str = Field(description="worker_lost, model_unavailable, model_changed, engine_failed or internal.")
+    message: str
+
+
+class ProgressView(Answer):
+    done: int = Field(description="Pixels drawn or scored so far, over all images.")
+    total: int
+    rows: list[int] = Field(description="Finished rows of each image.")
+
+
+class RequestView(Answer):
+    """What was asked for, with everything that was left open filled in."""
+
+    n: int
+    seed: int | None = None
+    temperature: float | None = None
+    condition: dict[str, Any] | None = Field(None, description='{"class": index}, {"each": true} or null.')
+    height: int
+    width: int
+    channels: int
+    num_levels: int
+    rows: int | None = Field(None, description="Completions by rows: how many are kept.")
+    conditioning: Literal["exact", "causal_only"] | None = Field(
+        None,
+        description="Completions. exact: everything to be drawn comes after everything kept, in raster order. "
+        "causal_only: known pixels below or right of a hole cannot influence it.",
+    )
+    per_pixel: bool | None = None
+    upload: dict[str, Any] | None = Field(None, description="Facts about the uploaded files.")
+
+
+class Links(Answer):
+    self: str
+    events: str
+    cancel: str
+    images: list[str] | None = None
+    zip: str | None = None
+    npy: str | None = None
+    grid: str | None = None
+    maps: list[str] | None = None
+
+
+class JobView(Answer):
+    id: str
+    object: Literal["job"] = "job"
+    kind: Kind
+    state: State
+    model: str
+    attempt: int = Field(description="How many times a worker has begun or resumed this job.")
+    queue_position: int | None = Field(description="Jobs ahead in the model's queue; null unless queued.")
+    cancel_requested: bool
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    expires_at: datetime
+    request: RequestView
+    progress: ProgressView
+    result: list[dict[str, Any]] = Field(
+        description="One entry for each finished image, in order of `sample`: `log_prob` in nats, `bits_per_dim`, and "
+        "the `receipt` by which it can be made again."
+    )
+    error: JobError | None
+    links: Links
+
+
+class JobList(Answer):
+    object: Literal["list"] = "list"
+    data: list[JobView]
+    next_cursor: str | None = Field(description="Give it as `cursor` for the next page; null on the last.")
+
+
+class ModelView(Answer):
+    id: str
+    object: Literal["model"] = "model"
+    created: int = Field(description="Seconds since 1970 at which the weights were trained; 0 if not recorded.")
+    owned_by: Literal["scanline"] = "scanline"
+    status: Literal["admitted", "refused"]
+    reason: str | None = Field(description="Why a refused model is not served.")
+    title: str
+    description: str
+    architecture: str
+    sha256: str
+    image: dict[str, Any] = Field(description="height and width (null: any), channels, num_levels.")
+    head: str
+    conditioning: dict[str, Any] = Field(description='{"kind": "none"} or {"kind": "class", "names": [...]}.')
+    evaluation: dict[str, Any] | None = Field(description="Measured likelihood on the test set.")
+    training: dict[str, Any] | None
+    pixels_per_second: float | None = Field(description="Measured by the worker, all slots together.")
+    profile: str = Field(description="Numeric profile: results are bitwise equal within one.")
+    loaded: bool
+
+
+class ModelList(Answer):
+    object: Literal["list"] = "list"
+    data: list[ModelView]
+
+
+class Health(Answer):
+    status: Literal["ok"] = "ok"
+
+
+class Readiness(Answer):
+    status: Literal["ready"] = "ready"
+    workers: int
+    models: list[str] = Field(description="Ids of the admitted models.")

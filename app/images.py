@@ -1,0 +1,101 @@
+"""GET of what a job has drawn: images, as PNG, all in a ZIP or a NumPy file, or on one sheet."""
+
+import hashlib
+import time
+from typing import Annotated, Any
+
+import numpy as np
+from fastapi import APIRouter, Header, Response
+
+from app import headers
+from app.errors import ApiError, Code
+from app.openapi import file_answer, problem_responses
+from app.pictures import grid_png, levels_of, npy, sample_png, zipped
+from app.services import Services, WithServices
+from worker.records import JobRecord
+
+router = APIRouter(
+    prefix="/v1/jobs/{job_id}",
+    tags=["Results"],
+    responses=problem_responses(Code.UNKNOWN_JOB, Code.NOT_DRAWN_YET, Code.JOB_EXPIRED, Code.STORE_UNAVAILABLE),
+)
+IfNoneMatch = Annotated[str | None, Header()]
+
+
+def immutable(body: bytes, media_type: str, record: JobRecord, if_none_match: str | None, name: str) -> Response:
+    """A finished result never changes; a cache may hold it as long as the job itself is kept."""
+    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    max_age = max(0, int(record.expires_at - time.time()))
+    answer_headers = {
+        "ETag": etag,
+        "Cache-Control": f"private, max-age={max_age}, immutable",
+        "Content-Disposition": f'inline; filename="{name}"',
+    }
+    if headers.matches(if_none_match, etag):
+        return Response(status_code=304, headers=answer_headers)
+    return Response(body, media_type=media_type, headers=answer_headers)
+
+
+@router.get("/images/{k}", summary="One drawn image (PNG)", responses=file_answer("image/png"))
+def get_image(job_id: str, k: int, services: WithServices, if_none_match: IfNoneMatch = None) -> Response:
+    """Ready as soon as sample `k` is finished, before the job is. Its receipt stands in the text chunk
+    `scanline-receipt`."""
+    record = find_drawing(services, job_id)
+    if not 0 <= k < record.request.n:
+        raise ApiError(Code.NOT_FOUND, f"The job draws images 0 to {record.request.n - 1}; there is no {k}.", param="k")
+    return immutable(one_png(services, record, k), "image/png", record, if_none_match, file_name(record, k))
+
+
+@router.get("/images.zip", summary="All images (ZIP of PNGs)", responses=file_answer("application/zip"))
+def get_zip(job_id: str, services: WithServices, if_none_match: IfNoneMatch = None) -> Response:
+    record = find_finished(services, job_id)
+    files = {file_name(record, k): one_png(services, record, k) for k in range(record.request.n)}
+    return immutable(zipped(files), "application/zip", record, if_none_match, f"{job_id}.zip")
+
+
+@router.get("/images.npy", summary="All images (NumPy)", responses=file_answer("application/octet-stream"))
+def get_npy(job_id: str, services: WithServices, if_none_match: IfNoneMatch = None) -> Response:
+    """Raw levels, uint8 [n, height, width, channels], values 0 to num_levels - 1."""
+    record = find_finished(services, job_id)
+    stack = [levels_of(services.records.canvas(job_id, k), record.request) for k in range(record.request.n)]
+    return immutable(npy(np.stack(stack)), "application/octet-stream", record, if_none_match, f"{job_id}.npy")
+
+
+@router.get("/grid", summary="All images on one sheet (PNG)", responses=file_answer("image/png"))
+def get_grid(job_id: str, services: WithServices, if_none_match: IfNoneMatch = None) -> Response:
+    record = find_finished(services, job_id)
+    images = [levels_of(services.records.canvas(job_id, k), record.request) for k in range(record.request.n)]
+    body = grid_png(images, record.request, [sample["receipt"] for sample in record.samples])
+    return immutable(body, "image/png", record, if_none_match, f"{job_id}.png")
+
+
+def find_drawing(services: Services, job_id: str) -> JobRecord:
+    record = services.records.get(job_id)
+    if record.request.kind == "score":
+        raise ApiError(Code.NOT_FOUND, "A score job draws nothing; its numbers are in the job, its maps under maps/.")
+    return record
+
+
+def find_finished(services: Services, job_id: str) -> JobRecord:
+    record = find_drawing(services, job_id)
+    if record.state != "succeeded":
+        message = f"The job is {record.state}; all its images together exist once it has succeeded."
+        raise ApiError(Code.NOT_DRAWN_YET, message, param="job_id")
+    return record
+
+
+def finished(record: JobRecord, k: int) -> dict[str, Any]:
+    """The result of sample k."""
+    for sample in record.samples:
+        if sample["sample"] == k:
+            return sample
+    message = f"Image {k} is not finished ({record.progress.rows[k]} of {record.request.height} rows are drawn)."
+    raise ApiError(Code.NOT_DRAWN_YET, message, param="k")
+
+
+def one_png(services: Services, record: JobRecord, k: int) -> bytes:
+    return sample_png(services.records.canvas(record.id, k), record.request, finished(record, k)["receipt"])
+
+
+def file_name(record: JobRecord, k: int) -> str:
+    return f"{record.request.model}-{record.request.seed}-{k}.png"

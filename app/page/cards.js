@@ -1,0 +1,52 @@
+/** The models to choose from: one radio button in a card each, with what was measured or why it was refused. */
+
+import { el } from "./dom.js";
+import { count, fixed, percent, plural } from "./format.js";
+
+/** Fills `box`, refused models last. The chosen card is the checked radio named "model". */
+export function showCards(box, models, chosen) {
+  if (models.length === 0) {
+    box.replaceChildren(el("p", { class: "quiet" }, "No worker has published a model yet. Looking again…"));
+    return;
+  }
+  const sorted = [...models].sort((a, b) => isRefused(a) - isRefused(b));
+  box.replaceChildren(...sorted.map((model, index) => card(model, `model-${index}`, model.id === chosen)));
+}
+
+const isRefused = (model) => model.status !== "admitted";
+
+function card(model, id, checked) {
+  const refused = isRefused(model);
+  const input = el("input", { type: "radio", name: "model", value: model.id, id, checked, disabled: refused,
+    "aria-labelledby": `${id}-title`, "aria-describedby": `${id}-facts` });
+  return el("label", { class: refused ? "card refused" : "card", for: id }, input,
+    el("span", { class: "card-title", id: `${id}-title` }, model.title || model.id),
+    model.title && model.title !== model.id ? el("span", { class: "card-id" }, model.id) : null,
+    el("span", { class: "card-facts", id: `${id}-facts` }, ...(refused ? [`Refused: ${model.reason}`] : facts(model))));
+}
+
+function facts(model) {
+  const { height, width, channels, num_levels: numLevels } = model.image;
+  const size = height ? `${width} × ${height}` : "any size";
+  const colour = channels === 1 ? "grey" : "colour";
+  const classes = classNames(model).length;
+  const parts = [size, colour, plural(numLevels, "level")];
+  if (classes > 0) parts.push(plural(classes, "class"));
+  if (model.pixels_per_second) parts.push(`${count(Math.round(model.pixels_per_second))} pixels/s`);
+  return [parts.join(" · "), el("br"), ...likelihood(model)];
+}
+
+/** What the bundle's evaluation measured: nats for two levels, bits/dim for more, as the field quotes them. */
+function likelihood(model) {
+  const measured = model.evaluation;
+  if (!measured) return ["not measured"];
+  const [unit, decimals, { mean, standard_error: error }] = model.image.num_levels === 2
+    ? ["nats", 2, measured.log_prob_nats]
+    : ["bits/dim", 3, measured.bits_per_dim];
+  const figure = el("b", {}, `${fixed(mean, decimals)} ± ${fixed(error, decimals)} ${unit}`);
+  const asked = measured.classifier && `, ${percent(measured.classifier.share_as_asked)} drawn as asked`;
+  return [figure, ` on ${count(measured.num_images)} test images`, asked ?? ""];
+}
+
+/** The class names of a class-conditional model; empty for any other. */
+export const classNames = (model) => (model?.conditioning?.kind === "class" ? model.conditioning.names : []);

@@ -1,0 +1,33 @@
+/** The API's refusals, in its words, at the field they are about. */
+
+import { byId, say } from "./dom.js";
+
+const FIELDS = ["model", "image", "rows", "condition", "n", "seed", "temperature"];
+const SAME_PLACE = { fit: "image", levels: "image", mask: "image" };
+
+const controlsOf = (field) => document.querySelectorAll(`[data-field=${field}] :is(input, select)`);
+
+export function clearErrors() {
+  say(byId("error-form"), "");
+  for (const field of FIELDS) {
+    say(byId(`error-${field}`), "");
+    for (const control of controlsOf(field)) {
+      control.removeAttribute("aria-invalid");
+      control.removeAttribute("aria-errormessage");
+    }
+  }
+}
+
+/** Shows an ApiError where it belongs and moves the focus there. */
+export function showError(error) {
+  const name = error.param.split(/[./[]/)[0];
+  const field = SAME_PLACE[name] ?? name;
+  if (!FIELDS.includes(field)) return say(byId("error-form"), error.message);
+  say(byId(`error-${field}`), error.message);
+  const controls = [...controlsOf(field)];
+  for (const control of controls) {
+    control.setAttribute("aria-invalid", "true");
+    control.setAttribute("aria-errormessage", `error-${field}`);
+  }
+  (controls.find((control) => control.checked) ?? controls[0])?.focus();
+}

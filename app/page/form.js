@@ -1,0 +1,120 @@
+/** The request form: its values, what is shown in which mode, and its link in the URL's hash. */
+
+import { byId } from "./dom.js";
+import { classNames, showCards } from "./cards.js";
+import { EACH, chosenClass, showClasses } from "./chips.js";
+import { clearErrors, showError } from "./field-errors.js";
+import { showKept } from "./preview.js";
+import { createImageInput } from "./image-input.js";
+
+const BUTTONS = { draw: "Draw", complete: "Complete", score: "Score" };
+const PLAIN = ["n", "seed", "temperature", "rows"];
+
+/** `changed()` is called after an edit, `submitted(values, file)` when the form is complete. */
+export function createForm({ changed, submitted }) {
+  const form = byId("request");
+  const image = createImageInput(() => refreshPreview());
+  let models = [];
+  let sending = false;
+  const wanted = { scored: EACH };
+
+  const model = () => models.find((candidate) => candidate.id === chosenModel());
+  const mode = () => form.elements.mode.value;
+  // A class to draw and a class to score under are two wishes; each comes back with its mode.
+  const classKey = () => (mode() === "score" ? "scored" : "drawn");
+
+  function values() {
+    const plain = Object.fromEntries(PLAIN.map((name) => [name, form.elements[name].value.trim()]));
+    return { mode: mode(), model: chosenModel(), class: chosenClass(), ...plain, perPixel: byId("per-pixel").checked };
+  }
+
+  /** Takes values as a link gives them; what a link leaves out stays as it is. */
+  function apply(given) {
+    if (given.mode in BUTTONS) form.elements.mode.value = given.mode;
+    if (given.model !== undefined) wanted.model = given.model;
+    if (given.class !== undefined) wanted[classKey()] = given.class;
+    for (const name of PLAIN) if (given[name] !== undefined) form.elements[name].value = given[name];
+    if (form.elements.seed.value === "") newSeed();
+    setModels(models);
+  }
+
+  function setModels(published) {
+    models = published;
+    const usable = models.filter((candidate) => candidate.status === "admitted");
+    const wish = wanted.model ?? chosenModel();
+    showCards(byId("models"), models, usable.some(({ id }) => id === wish) ? wish : usable[0]?.id);
+    refresh();
+  }
+
+  function refresh() {
+    for (const part of form.querySelectorAll("[data-modes]")) part.hidden = !part.dataset.modes.includes(mode());
+    byId("submit").textContent = BUTTONS[mode()];
+    byId("temperature-shown").textContent = Number(form.elements.temperature.value).toFixed(2);
+    image.setModel(model() ?? null);
+    showClasses(model(), mode(), wanted[classKey()]);
+    refreshPreview();
+  }
+
+  function refreshPreview() {
+    const { preview } = image;
+    const height = preview?.height ?? model()?.image.height ?? Number(form.elements.rows.max) + 1;
+    form.elements.rows.max = height - 1;
+    const kept = mode() === "complete" ? Number(form.elements.rows.value) : height;
+    byId("rows-shown").textContent = `${form.elements.rows.value} of ${height}`;
+    byId("input-frame").hidden = preview === null;
+    if (preview === null) return;
+    showKept(byId("input"), preview, kept);
+    byId("input").setAttribute("aria-label", `The image as the model sees it, its top ${kept} of ${height} rows`);
+  }
+
+  function newSeed() {
+    // Six digits can be read out to somebody; a seed typed by hand may have twenty.
+    form.elements.seed.value = String(crypto.getRandomValues(new Uint32Array(1))[0] % 1_000_000);
+  }
+
+  function edited(event) {
+    if (event.target.name === "model") wanted.model = event.target.value;
+    if (event.target.name === "class") wanted[classKey()] = event.target.value;
+    refresh();
+  }
+
+  function className(modelId, index) {
+    return classNames(models.find(({ id }) => id === modelId))[index] ?? index;
+  }
+
+  async function submit(event) {
+    event.preventDefault();
+    if (sending) return; // A double click asks once.
+    sending = true;
+    clearErrors();
+    try {
+      const [asked, file] = [values(), await image.toSend()];
+      const fault = findFault(asked, file);
+      if (fault) showError(fault);
+      else await submitted(asked, file);
+    } finally {
+      sending = false;
+    }
+  }
+
+  form.addEventListener("input", edited);
+  form.addEventListener("change", changed); // Not at every step of a slider: browsers limit how often a URL changes.
+  form.addEventListener("submit", submit);
+  byId("new-seed").addEventListener("click", () => {
+    newSeed();
+    changed();
+  });
+  return { apply, values, setModels, className, takeImage: image.take };
+}
+
+const chosenModel = () => document.querySelector("input[name=model]:checked")?.value;
+
+/** What cannot even be sent; everything else is for the service to judge. */
+function findFault(values, file) {
+  if (!values.model) return { param: "model", message: "No model is ready yet." };
+  if (values.mode !== "draw" && !file) return { param: "image", message: "Choose an image first." };
+  if (values.mode !== "score" && !/^\d+$/.test(values.seed)) {
+    return { param: "seed", message: "A seed is a whole number, 0 or more." };
+  }
+  return null;
+}

@@ -1,0 +1,73 @@
+/** The image to complete or to score: chosen, dropped, pasted or taken from the samples, and converted to fit. */
+
+import { byId, say } from "./dom.js";
+import { conversions, convert, toPng } from "./preview.js";
+
+const CHOOSE = "PNG, JPEG or WebP. Or drop one here, or paste it.";
+
+/** Calls `changed` when `preview` has changed. */
+export function createImageInput(changed) {
+  let file = null;
+  let bitmap = null;
+  let model = null;
+  let done = [];
+  let preview = null;
+
+  async function take(chosen) {
+    try {
+      bitmap = await createImageBitmap(chosen);
+      file = chosen;
+      update();
+    } catch {
+      file = bitmap = null;
+      update();
+      say(byId("file-facts"), `${chosen.name} is not an image that this browser can read. ${CHOOSE}`);
+    }
+  }
+
+  function update() {
+    const invert = byId("invert").checked;
+    done = bitmap && model ? conversions(bitmap, model.image, invert) : [];
+    preview = bitmap && model ? convert(bitmap, model.image, invert) : null;
+    byId("invert-line").hidden = bitmap === null;
+    const size = bitmap && `${file.name}, ${bitmap.width} × ${bitmap.height}`;
+    say(byId("file-facts"), !bitmap ? CHOOSE : done.length === 0 ? size : `${size}; ${done.join(", ")} for the model`);
+    changed();
+  }
+
+  /** The file to send: the chosen one if the model takes it as it is. */
+  async function toSend() {
+    if (bitmap === null || done.length === 0) return file;
+    return toPng(preview, `${file.name.replace(/\.\w+$/, "")}-for-${model.id}.png`);
+  }
+
+  function setModel(chosen) {
+    if (chosen === model) return;
+    model = chosen;
+    update();
+  }
+
+  byId("invert").addEventListener("change", update);
+  listen(take);
+  /** `preview`: the image as the model will see it, ImageData, or null. */
+  return { get preview() { return preview; }, setModel, take, toSend };
+}
+
+function listen(take) {
+  const drop = byId("drop");
+  const takeFirst = (files) => files.length > 0 && take(files[0]);
+  byId("file").addEventListener("change", (event) => takeFirst(event.target.files));
+  drop.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    drop.classList.add("over");
+  });
+  drop.addEventListener("dragleave", () => drop.classList.remove("over"));
+  drop.addEventListener("drop", (event) => {
+    event.preventDefault();
+    drop.classList.remove("over");
+    takeFirst(event.dataTransfer.files);
+  });
+  document.addEventListener("paste", (event) => {
+    if (drop.offsetParent !== null) takeFirst(event.clipboardData.files);
+  });
+}

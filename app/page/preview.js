@@ -1,0 +1,76 @@
+/** Any image as pixels that a model takes: its size, grey or colour, its levels. What is shown is what is sent. */
+
+/** What must be done to `bitmap` for a model of `shape` (its `image` facts), in words; empty when nothing must. */
+export function conversions(bitmap, shape, invert) {
+  const { height, width } = sizeFor(bitmap, shape);
+  const done = [];
+  if (bitmap.height * width !== bitmap.width * height) done.push("cropped to its middle");
+  if (bitmap.height !== height) done.push(`resized to ${width} × ${height}`);
+  const { data } = draw(bitmap, height, width);
+  if (somePixel(data, (at) => data[at + 3] < 255)) done.push("laid on black");
+  if (shape.channels === 1 && somePixel(data, (at) => data[at] !== data[at + 1] || data[at] !== data[at + 2])) {
+    done.push("turned grey");
+  }
+  if (shape.num_levels < 256 && somePixel(data, (at) => luma(data, at) !== nearest(luma(data, at), shape.num_levels))) {
+    done.push(shape.num_levels === 2 ? "made black and white" : `reduced to ${shape.num_levels} levels`);
+  }
+  if (invert) done.push("inverted");
+  return done;
+}
+
+/** ImageData of `bitmap` as a model of `shape` takes it. */
+export function convert(bitmap, shape, invert) {
+  const { height, width } = sizeFor(bitmap, shape);
+  const image = draw(bitmap, height, width);
+  for (let at = 0; at < image.data.length; at += 4) {
+    const opacity = image.data[at + 3] / 255;
+    if (shape.channels === 1) image.data.fill(luma(image.data, at), at, at + 3);
+    for (let channel = at; channel < at + 3; channel += 1) {
+      const value = nearest(image.data[channel] * opacity, shape.num_levels);
+      image.data[channel] = invert ? 255 - value : value;
+    }
+    image.data[at + 3] = 255;
+  }
+  return image;
+}
+
+/** Shows `image` on a canvas down to `kept` rows; the rest stays transparent. */
+export function showKept(canvas, image, kept) {
+  canvas.width = image.width;
+  canvas.height = image.height;
+  canvas.getContext("2d").putImageData(image, 0, 0, 0, 0, image.width, kept);
+}
+
+export async function toPng(image, name) {
+  const canvas = new OffscreenCanvas(image.width, image.height);
+  canvas.getContext("2d").putImageData(image, 0, 0);
+  return new File([await canvas.convertToBlob({ type: "image/png" })], name, { type: "image/png" });
+}
+
+const sizeFor = (bitmap, shape) => ({ height: shape.height ?? bitmap.height, width: shape.width ?? bitmap.width });
+
+/** The largest part in the middle of `bitmap` that has the wanted shape, at the wanted size. */
+function draw(bitmap, height, width) {
+  const scale = Math.min(bitmap.width / width, bitmap.height / height);
+  const [cutWidth, cutHeight] = [width * scale, height * scale];
+  const pen = new OffscreenCanvas(width, height).getContext("2d");
+  pen.imageSmoothingEnabled = scale !== 1;
+  pen.imageSmoothingQuality = "high";
+  pen.drawImage(bitmap, (bitmap.width - cutWidth) / 2, (bitmap.height - cutHeight) / 2, cutWidth, cutHeight,
+    0, 0, width, height);
+  return pen.getImageData(0, 0, width, height);
+}
+
+function somePixel(pixels, isSo) {
+  for (let at = 0; at < pixels.length; at += 4) if (isSo(at)) return true;
+  return false;
+}
+
+/** ITU-R 601 luma, the grey of PNG and JPEG tools. */
+const luma = (pixels, at) => Math.round(0.299 * pixels[at] + 0.587 * pixels[at + 1] + 0.114 * pixels[at + 2]);
+
+/** The nearest of a model's evenly spaced levels, as a byte. */
+function nearest(value, numLevels) {
+  const step = 255 / (numLevels - 1);
+  return Math.round(Math.round(value / step) * step);
+}

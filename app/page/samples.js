@@ -1,0 +1,79 @@
+/** The images of a job: canvases that fill row by row, then what is known of each. */
+
+import { imagePath } from "./api.js";
+import { LevelCanvas } from "./canvas.js";
+import { el } from "./dom.js";
+import { bits, fixed, nats } from "./format.js";
+import { showReceipt } from "./receipt.js";
+
+/** Answers {putRows(rows), finish(sample), end(job)} for the job's figures in `box`. */
+export function createSamples(box, job, keepImage) {
+  const figures = Array.from({ length: job.request.n }, (_, index) => createFigure(job, index));
+  box.replaceChildren(...figures.map((figure) => figure.node));
+
+  function finish(sample) {
+    const figures = [el("b", {}, nats(sample.log_prob)), el("span", {}, bits(sample.bits_per_dim))];
+    const facts = [hidden("log-probability"), ...figures];
+    if (job.kind === "completion") facts.push(el("span", {}, `drawn part ${fixed(sample.drawn_log_prob, 2)}`));
+    figures[sample.sample].facts.replaceChildren(...facts);
+  }
+
+  async function end(finished) {
+    for (const sample of finished.result) finish(sample);
+    if (finished.state !== "succeeded") return;
+    await Promise.all(figures.map(({ pixels }, index) => pixels.complete || pixels.putImage(imagePath(job.id, index))));
+    figures.forEach((figure, index) => figure.end(finished, index, keepImage));
+  }
+
+  return {
+    putRows: (rows) => rows.forEach((row) => figures[row.sample].putRow(row.row, row.data)),
+    finish,
+    end,
+  };
+}
+
+function createFigure(job, index) {
+  const height = job.request.height;
+  const canvas = el("canvas", { role: "img" });
+  const frame = el("div", { class: "frame" }, canvas);
+  const facts = el("p", { class: "sample-facts" });
+  const actions = el("p", { class: "sample-actions" });
+  const node = el("figure", {}, frame, el("figcaption", {}, facts, actions));
+  const pixels = new LevelCanvas(canvas, {
+    height, width: job.request.width, channels: job.request.channels, numLevels: job.request.num_levels,
+  });
+
+  function describe() {
+    const rows = pixels.drawn.size;
+    const share = rows / height;
+    frame.style.setProperty("--drawn", share);
+    frame.classList.toggle("drawing", rows > 0 && rows < height);
+    const state = rows === height ? "" : `, ${rows} of ${height} rows drawn`;
+    canvas.setAttribute("aria-label", `Image ${index + 1} of ${job.request.n}${state}`);
+  }
+
+  function putRow(row, data) {
+    pixels.putRow(row, data);
+    describe();
+  }
+
+  describe();
+  return { node, pixels, facts, putRow, end: (finished, sample, keepImage) => {
+    describe();
+    actions.replaceChildren(...actionsOf(finished, sample, keepImage));
+  } };
+}
+
+const hidden = (text) => el("span", { class: "visually-hidden" }, text);
+
+function actionsOf(job, index, keepImage) {
+  const name = `${job.model}-${job.request.seed}-${index}.png`;
+  const address = imagePath(job.id, index);
+  const nth = (word) => hidden(`${word} image ${index + 1}`);
+  const keep = async () => keepImage(new File([await (await fetch(address)).blob()], name, { type: "image/png" }));
+  return [
+    el("a", { href: address, download: name }, "PNG", nth(" of")),
+    el("button", { type: "button", class: "plain", click: () => showReceipt(job, index) }, "Receipt", nth(" of")),
+    el("button", { type: "button", class: "plain", click: keep }, "Complete", nth("")),
+  ];
+}

@@ -1,0 +1,70 @@
+"""The fields of the three POSTs. What depends on the model or on the settings is checked after, by `job_request`."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.levels import Fit, Levels
+from app.request_body import Body, parse_json
+
+CLASS_CONDITION: dict[str, Any] = {
+    "type": "object",
+    "properties": {"class": {"anyOf": [{"type": "string"}, {"type": "integer"}]}},
+    "required": ["class"],
+    "additionalProperties": False,
+}
+CONDITION: dict[str, Any] = {"anyOf": [CLASS_CONDITION, {"type": "null"}]}
+CONDITION_OR_EACH: dict[str, Any] = {"anyOf": [CLASS_CONDITION, {"const": "each"}, {"type": "null"}]}
+CONDITION_HELP = 'What the image is conditioned on: {"class": name or index}, as the model\'s card lists them.'
+EACH_HELP = CONDITION_HELP + ' "each" scores under every class in turn and adds p(class given image).'
+
+
+class Fields(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    model: str = Field(description="Id of a hosted model, as GET /v1/models lists them.", min_length=1, max_length=200)
+
+
+class DrawFields(Fields):
+    n: int = Field(1, ge=1, description="How many images; sample k is the same whatever n is.")
+    seed: int | None = Field(
+        None, ge=0, le=2**64 - 1, description="0 to 2^64 - 1. Drawn at random and reported when absent."
+    )
+    temperature: float = Field(
+        1.0, gt=0, description="p^(1/T), renormalised over the levels: below 1 safer, above 1 wilder."
+    )
+    condition: Any = Field(None, description=CONDITION_HELP, json_schema_extra=CONDITION)
+
+
+class SampleFields(DrawFields):
+    height: int | None = Field(None, ge=1, description="Rows; needed only for a model that takes any size.")
+    width: int | None = Field(None, ge=1, description="Columns; needed only for a model that takes any size.")
+
+
+class UploadFields(BaseModel):
+    fit: Fit = Field("reject", description="What to do with an image of another size than the model's.")
+    levels: Levels = Field("reject", description="What to do with values between the model's levels.")
+
+
+class CompletionFields(UploadFields, DrawFields):
+    rows: int | None = Field(None, ge=0, description="How many rows from the top are kept; the rest is drawn.")
+
+
+class ScoreFields(UploadFields, Fields):
+    condition: Any = Field(None, description=EACH_HELP, json_schema_extra=CONDITION_OR_EACH)
+    per_pixel: bool = Field(False, description="Also keep a map of log p over the image (PNG and numbers).")
+
+
+class ScoreJsonFields(ScoreFields):
+    images: list[str] = Field(
+        min_length=1, description="The images, each a PNG, JPEG or WebP file in base64; a data: URL is taken too."
+    )
+
+
+def form_fields(body: Body) -> dict[str, Any]:
+    """A form's fields, its `condition` read from JSON text; the bare word `each` needs no quotes."""
+    fields = dict(body.fields)
+    condition = fields.get("condition")
+    if isinstance(condition, str) and condition != "each":
+        fields["condition"] = parse_json(condition, "condition")
+    return fields

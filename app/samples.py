@@ -1,0 +1,32 @@
+"""POST /v1/samples: draw images."""
+
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from app import catalog
+from app.job_request import sample_request
+from app.openapi import SUBMIT_ANSWERS, SUBMIT_CODES, body, problem_responses, submit_extra
+from app.request_body import JSON, read_body
+from app.request_models import SampleFields
+from app.services import WithServices
+from app.submit import Submission, fingerprint, submit
+from app.validation import validated
+
+router = APIRouter(prefix="/v1", tags=["Ask"])
+
+EXAMPLE = {"model": "gated-pixelcnn-mnist", "n": 4, "seed": 7, "condition": {"class": 3}}
+
+
+@router.post(
+    "/samples",
+    summary="Draw images",
+    status_code=202,
+    responses=SUBMIT_ANSWERS | problem_responses(*SUBMIT_CODES),
+    openapi_extra=submit_extra({JSON: body(SampleFields, EXAMPLE)}),
+)
+async def post_samples(request: Request, services: WithServices) -> Response:
+    """Sample k of a seed is the same image whatever `n` is, alone or in a batch, and after a restart."""
+    fields = validated(SampleFields, (await read_body(request, {JSON})).fields, strict=True)
+    card = catalog.find_admitted(await run_in_threadpool(services.records.published), fields.model)
+    job = sample_request(card, fields, services.settings)
+    return await submit(request, services, Submission(job, fingerprint("sample", fields.model_dump())))

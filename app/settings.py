@@ -1,0 +1,41 @@
+"""Settings of the HTTP process, read once from SCANLINE_* variables and passed down as values."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from worker.protocol import broker_url
+
+HERE = Path(__file__).parent
+
+
+def reachable(url: str) -> str:
+    broker_url(url)  # raises ValueError, at the start rather than at the first job
+    return url
+
+
+class Settings(BaseSettings):
+    """Limits that the worker needs too (queue, store, lifetime) are read by both from the same variables."""
+
+    model_config = SettingsConfigDict(env_prefix="SCANLINE_", frozen=True)
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    redis_url: Annotated[str, AfterValidator(reachable)] = "redis://127.0.0.1:6379/0"
+
+    max_samples: PositiveInt = 64
+    max_wait_s: NonNegativeFloat = 60
+    max_temperature: PositiveFloat = 10
+    max_upload_bytes: PositiveInt = 16 * 2**20
+    # A 24-megapixel photograph passes (to be resized to the model); decoded it is 75 MB, which one request may cost.
+    max_upload_pixels: PositiveInt = 25_000_000
+    # What a job may draw or score per image; only bundles that take any size can come near it.
+    max_image_pixels: PositiveInt = 512 * 512
+
+    max_queue: PositiveInt = 1000
+    store_bytes: PositiveInt = 2**30
+    job_lifetime_s: PositiveFloat = 86400
+
+    page_dir: Path = HERE / "page"

@@ -1,0 +1,119 @@
+"""Uploaded image files: refused by their header before decoding, then decoded to plain 8-bit pixels.
+
+What the pixels must look like for a model is the concern of `levels`; here is only what a file may be.
+"""
+
+import hashlib
+import io
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from app.errors import ApiError, Code
+
+FORMATS = ("PNG", "JPEG", "WEBP")
+MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA")
+PNG_START = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
+
+# Pillow's own guard warns at one size and raises at another; ours is a setting and is checked before any decoding.
+Image.MAX_IMAGE_PIXELS = None
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A decoded file. `pixels` is uint8 [row, col, channel] with 1 or 3 channels; `alpha` uint8 [row, col] or None."""
+
+    pixels: np.ndarray
+    alpha: np.ndarray | None
+    facts: dict[str, Any]
+
+    @property
+    def height(self) -> int:
+        return int(self.pixels.shape[0])
+
+    @property
+    def width(self) -> int:
+        return int(self.pixels.shape[1])
+
+    @property
+    def has_holes(self) -> bool:
+        return self.alpha is not None and bool((self.alpha < 255).any())
+
+
+def decode(data: bytes, param: str, max_pixels: int) -> Upload:
+    """The upload in field `param`. Raises 400 (damaged), 413 (too many pixels) or 415 (not an image we take)."""
+    check_png(data, param, max_pixels)
+    with open_header(data, param) as image:
+        check_size(image.width, image.height, param, max_pixels)
+        check_kind(image, param)
+        facts = {
+            "format": image.format,
+            "width": image.width,
+            "height": image.height,
+            "mode": image.mode,
+            "sha256": hashlib.sha256(data).hexdigest(),
+        }
+        upright = load(image, param)
+    pixels, alpha = split(upright)
+    return Upload(pixels, alpha, facts)
+
+
+def check_png(data: bytes, param: str, max_pixels: int) -> None:
+    """Before Pillow, which reads all chunks up to the pixels, and cuts 16-bit RGB down to 8 bits without a word."""
+    if len(data) < 33 or not data.startswith(PNG_START):
+        return
+    width, height, bit_depth = struct.unpack_from(">IIB", data, len(PNG_START))
+    check_size(width, height, param, max_pixels)
+    if bit_depth > 8:
+        raise not_taken(param, f"has {bit_depth} bits a channel")
+
+
+def check_size(width: int, height: int, param: str, max_pixels: int) -> None:
+    if width * height > max_pixels:
+        message = f"`{param}` has {width}x{height} pixels; at most {max_pixels} pixels are taken."
+        raise ApiError(Code.IMAGE_TOO_LARGE, message, param=param)
+
+
+def open_header(data: bytes, param: str) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(data), formats=FORMATS)
+    except Exception:
+        # Pillow's readers have no common exception for bytes that are not what they claim to be.
+        raise not_taken(param, "is not an image" if data else "is empty") from None
+
+
+def check_kind(image: Image.Image, param: str) -> None:
+    if image.mode not in MODES:
+        raise not_taken(param, f"has colour mode {image.mode}")
+    if getattr(image, "is_animated", False):
+        raise not_taken(param, "is animated")
+
+
+def not_taken(param: str, why: str) -> ApiError:
+    message = f"`{param}` {why}; send a still 8-bit PNG, JPEG or WebP, greyscale or RGB, transparent or not."
+    return ApiError(Code.UNSUPPORTED_IMAGE, message, param=param)
+
+
+def load(image: Image.Image, param: str) -> Image.Image:
+    """Decoded, and turned upright as its EXIF orientation says."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception as failure:
+        message = f"`{param}` is a {image.format} file that cannot be decoded ({failure}): it is damaged or cut short."
+        raise ApiError(Code.IMAGE_UNREADABLE, message, param=param) from None
+
+
+def split(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
+    if image.has_transparency_data and image.mode != "LA":
+        image = image.convert("RGBA")
+    elif image.mode in ("1", "P", "PA"):
+        image = image.convert("L" if image.mode == "1" else "RGB")
+    values = np.asarray(image)
+    if values.ndim == 2:
+        return values[:, :, np.newaxis], None
+    if values.shape[2] in (2, 4):
+        return values[:, :, :-1], values[:, :, -1]
+    return values, None

@@ -1,0 +1,78 @@
+"""/docs, /errors and the OpenAPI document."""
+
+import re
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.errors import MEANINGS, Code
+
+
+@pytest.fixture
+def document(client: TestClient) -> dict[str, Any]:
+    openapi: dict[str, Any] = client.get("/openapi.json").json()
+    return openapi
+
+
+CALLS = {
+    "/v1/samples": {"post"},
+    "/v1/completions": {"post"},
+    "/v1/scores": {"post"},
+    "/v1/jobs": {"get"},
+    "/v1/jobs/{job_id}": {"get", "delete"},
+    "/v1/jobs/{job_id}/cancel": {"post"},
+    "/v1/jobs/{job_id}/events": {"get"},
+    "/v1/jobs/{job_id}/images/{k}": {"get"},
+    "/v1/jobs/{job_id}/images.zip": {"get"},
+    "/v1/jobs/{job_id}/images.npy": {"get"},
+    "/v1/jobs/{job_id}/grid": {"get"},
+    "/v1/jobs/{job_id}/maps/{k}": {"get"},
+    "/v1/jobs/{job_id}/maps/{k}.npy": {"get"},
+    "/v1/models": {"get"},
+    "/v1/models/{model_id}": {"get"},
+    "/healthz": {"get"},
+    "/readyz": {"get"},
+    "/metrics": {"get"},
+}
+
+
+def test_every_call_is_published(document: dict[str, Any]) -> None:
+    assert {path: set(methods) for path, methods in document["paths"].items()} == CALLS
+
+
+def test_every_code_is_published_with_a_status_and_described_at_its_anchor(
+    client: TestClient, document: dict[str, Any]
+) -> None:
+    assert document["components"]["schemas"]["Code"]["enum"] == [code.value for code in Code]
+    assert set(MEANINGS) == set(Code)
+    page = client.get("/errors").text
+    assert re.findall(r'<code id="(\w+)">', page) == [code.value for code in MEANINGS]
+
+
+def test_every_error_answer_is_a_problem_document(document: dict[str, Any]) -> None:
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            for status, answer in operation["responses"].items():
+                if int(status) >= 400:
+                    assert list(answer["content"]) == ["application/problem+json"], (path, status)
+
+
+def test_references_lead_somewhere(document: dict[str, Any]) -> None:
+    names = set(re.findall(r"#/components/schemas/(\w+)", str(document)))
+    assert names <= set(document["components"]["schemas"])
+
+
+@pytest.mark.parametrize("path", ["/v1/samples", "/v1/completions", "/v1/scores"])
+def test_every_body_has_an_example_of_known_fields(document: dict[str, Any], path: str) -> None:
+    for media in document["paths"][path]["post"]["requestBody"]["content"].values():
+        assert set(media["schema"]["required"]) <= set(media["example"]) <= set(media["schema"]["properties"])
+
+
+def test_the_docs_page_shows_every_call_without_script_or_network(client: TestClient) -> None:
+    page = client.get("/docs").text
+    for path, methods in CALLS.items():
+        for method in methods:
+            assert f"<code>{method.upper()} {path}</code>" in page
+    assert "<script" not in page and "<style" not in page and " style=" not in page
+    assert client.get("/docs.css").headers["Content-Type"].startswith("text/css")

@@ -1,0 +1,88 @@
+"""POST /v1/scores: files in a form or base64 in JSON."""
+
+import base64
+from typing import Any
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from PIL import Image
+
+from tests.app.parts import grey, image_file
+from worker.leases import Leases
+
+GREY, DARK = image_file(grey()), image_file(np.zeros((8, 6)))
+FORM = {"model": "clothes", "condition": "each"}
+
+
+def text(file: bytes) -> str:
+    return base64.b64encode(file).decode()
+
+
+def test_a_form_carries_one_or_more_images(client: TestClient, leases: Leases) -> None:
+    data = FORM | {"per_pixel": "true"}
+    answer = client.post("/v1/scores", data=data, files=[("image", GREY), ("image", DARK)])
+    job = answer.json()
+    assert answer.status_code == 202 and job["kind"] == "score"
+    assert job["request"]["n"] == 2 and job["request"]["seed"] is None and job["request"]["per_pixel"] is True
+    assert job["links"]["maps"] == [f"/v1/jobs/{job['id']}/maps/0", f"/v1/jobs/{job['id']}/maps/1"]
+    claim = leases.claim(job["id"], "worker", "token", "profile")
+    assert claim is not None and claim.uploads == [grey().tobytes(), bytes(48)]
+    assert claim.request.condition == {"each": True} and claim.request.per_pixel
+
+
+@pytest.mark.parametrize("head", ["", "data:image/png;base64,"])
+def test_json_carries_them_in_base64(client: TestClient, leases: Leases, head: str) -> None:
+    body = {"model": "clothes", "condition": {"class": 0}, "images": [head + text(GREY), text(DARK)]}
+    job = client.post("/v1/scores", json=body).json()
+    claim = leases.claim(job["id"], "worker", "token", "profile")
+    assert claim is not None and claim.uploads == [grey().tobytes(), bytes(48)]
+    assert claim.request.condition == {"class": 0}
+
+
+def see_through() -> bytes:
+    image = Image.fromarray(grey()).convert("LA")
+    image.putpixel((0, 0), (0, 0))
+    return image_file(image)
+
+
+REFUSED: list[tuple[dict[str, Any], int, str, str, str]] = [
+    ({"images": []}, 422, "invalid_field", "images", "at least 1 item"),
+    ({}, 422, "missing_field", "images", "`images` is missing"),
+    ({"images": ["?"]}, 422, "invalid_field", "images.0", "base64"),
+    ({"images": [text(GREY), text(b"text")]}, 415, "unsupported_image", "images.1", "PNG, JPEG or WebP"),
+    ({"images": [text(see_through())]}, 422, "image_does_not_fit", "images.0", "opaque"),
+    ({"images": [text(image_file(grey(3, 3)))]}, 422, "image_does_not_fit", "images.0", "6x8"),
+    ({"images": [text(GREY)] * 9}, 422, "invalid_field", "image", "at most 8"),
+    ({"images": [text(GREY)], "condition": "every"}, 422, "condition_not_taken", "condition", '"each"'),
+    ({"images": [text(GREY)], "condition": None}, 422, "condition_required", "condition", '"each"'),
+    ({"images": [text(GREY)], "per_pixel": "true"}, 422, "invalid_field", "per_pixel", "boolean"),
+    ({"images": [text(GREY)], "n": 1}, 422, "unknown_field", "n", "model, fit, levels"),
+]
+
+
+@pytest.mark.parametrize(("body", "status", "code", "param", "words"), REFUSED)
+def test_a_refusal_says_what_would_be_right(
+    client: TestClient, body: dict[str, Any], status: int, code: str, param: str, words: str
+) -> None:
+    answer = client.post("/v1/scores", json={"model": "clothes", "condition": "each", **body})
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["param"]) == (status, code, param)
+    assert words in error["message"]
+
+
+def test_too_many_files_are_refused(client: TestClient) -> None:
+    answer = client.post("/v1/scores", data=FORM, files=[("image", GREY)] * 9)
+    assert answer.status_code == 400 and "8" in answer.json()["detail"]
+
+
+def test_a_form_without_a_file_is_told_so(client: TestClient) -> None:
+    answer = client.post("/v1/scores", data=FORM, files={"nothing": (None, "")})
+    assert answer.json()["error"]["code"] == "unknown_field"
+
+
+def test_a_field_given_twice_is_refused(client: TestClient) -> None:
+    files: list[tuple[str, tuple[str | None, bytes]]] = [("image", ("a.png", GREY)), ("model", (None, b"ink"))]
+    answer = client.post("/v1/scores", data=FORM, files=files)
+    assert (answer.status_code, answer.json()["error"]["param"]) == (422, "model")
+    assert "give it once" in answer.json()["detail"]

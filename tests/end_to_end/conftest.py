@@ -1,0 +1,41 @@
+"""The whole service on tiny bundles with random weights: Valkey, a worker process and the HTTP process, all real."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.services import Api, running_api
+from tests.services import Valkey, WorkerProcess, running_worker, wait_until, write_tiny_bundle
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Logs and bundles. `ink` is quick, `slow` takes seconds an image; one has the name that the examples use."""
+    folder = tmp_path_factory.mktemp("service")
+    bundles = folder / "bundles"
+    bundles.mkdir()
+    write_tiny_bundle(bundles, "ink")
+    write_tiny_bundle(bundles, "slow", height=40, width=40, num_levels=4, seed=2)
+    write_tiny_bundle(bundles, "gated-pixelcnn-mnist", height=28, width=28, num_levels=16, num_classes=10, seed=1)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[Valkey]:
+    with Valkey() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def worker(valkey: Valkey, folder: Path) -> Iterator[WorkerProcess]:
+    with running_worker(valkey, folder / "bundles", folder / "worker.log") as process:
+        yield process
+
+
+@pytest.fixture(scope="session")
+def api(valkey: Valkey, worker: WorkerProcess, folder: Path) -> Iterator[Api]:
+    """The service, ready to draw."""
+    with running_api(valkey.url, folder / "api.log") as api:
+        wait_until(lambda: len(api.client.get("/readyz").json().get("models", [])) == 3, 60, "all three bundles")
+        yield api
