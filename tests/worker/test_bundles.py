@@ -1,0 +1,123 @@
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.services import write_tiny_bundle
+from worker.admission import admit
+from worker.bundles import Bundles
+from worker.loaded_model import LoadedModel, LoadedModels
+from worker.protocol import Card
+
+
+class Folder:
+    """A bundles folder that is looked at, and how often something in it changed."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.changes = root, 0
+        models = LoadedModels(1 << 30, 4, lambda: False)
+        self.bundles = Bundles(root, lambda directory: admit(directory, models, 4), self._count)
+
+    def _count(self) -> None:
+        self.changes += 1
+
+    def cards(self) -> dict[str, Card]:
+        return {card.id: card for card in self.bundles.cards()}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path)
+
+
+def test_what_lies_there_at_the_start_is_admitted_at_once(folder: Folder) -> None:
+    sha256 = write_tiny_bundle(folder.root, "tiny", num_levels=4, num_classes=2)
+    folder.bundles.scan()
+    card = folder.cards()["tiny"]
+    assert (card.status, card.sha256, card.title, card.description) == ("admitted", sha256, "tiny", "Random weights.")
+    assert (card.height, card.width, card.channels, card.num_levels) == (8, 8, 1, 4)
+    assert card.conditioning == {"kind": "class", "names": ["class 0", "class 1"]}
+    assert card.evaluation is not None and len(card.evaluation["score_quantiles"]) == 101
+    assert folder.bundles.admitted() == {"tiny"}
+
+
+def test_what_comes_later_is_admitted_once_it_stays_the_same(folder: Folder) -> None:
+    folder.bundles.scan()
+    write_tiny_bundle(folder.root, "tiny")
+    folder.bundles.scan()
+    assert not folder.cards()
+    folder.bundles.scan()
+    assert folder.cards()["tiny"].status == "admitted" and folder.changes == 1
+    folder.bundles.scan()
+    assert folder.changes == 1
+
+
+def test_what_goes_is_forgotten(folder: Folder) -> None:
+    write_tiny_bundle(folder.root, "tiny")
+    folder.bundles.scan()
+    shutil.rmtree(folder.root / "tiny")
+    folder.bundles.scan()
+    assert not folder.cards() and folder.bundles.find("tiny") is None
+    assert folder.bundles.gone() == {"tiny"} and folder.changes == 2
+
+
+def test_a_refused_bundle_is_tried_again_when_it_changes(folder: Folder) -> None:
+    sha256 = write_tiny_bundle(folder.root, "tiny")
+    weights = folder.root / "tiny" / "model.safetensors"
+    good = weights.read_bytes()
+    weights.write_bytes(good[:-100])
+    folder.bundles.scan()
+    refused = folder.cards()["tiny"]
+    assert refused.status == "refused" and refused.sha256 == sha256 and folder.bundles.find("tiny") is None
+    weights.write_bytes(good)
+    folder.bundles.scan()
+    folder.bundles.scan()
+    assert folder.cards()["tiny"].status == "admitted"
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda d: (d / "config.json").unlink(), "config.json"),
+        (lambda d: (d / "config.json").write_text("{"), "config.json"),
+        (lambda d: (d / "model.safetensors").unlink(), "model.safetensors"),
+        (lambda d: _edit(d, surprise=1), "surprise"),
+        (lambda d: _edit(d, id="other"), "other"),
+    ],
+)
+def test_every_refusal_says_why_and_the_others_are_admitted(folder: Folder, damage: object, reason: str) -> None:
+    write_tiny_bundle(folder.root, "good")
+    write_tiny_bundle(folder.root, "bad")
+    damage(folder.root / "bad")  # type: ignore[operator]
+    folder.bundles.scan()
+    cards = folder.cards()
+    assert cards["good"].status == "admitted" and cards["bad"].status == "refused"
+    assert cards["bad"].reason is not None and reason in cards["bad"].reason
+
+
+class OutOfMemory(LoadedModels):
+    @contextmanager
+    def use(self, directory: Path, model_id: str, sha256: str) -> Iterator[LoadedModel]:
+        raise MemoryError("no room for 4 TB")
+        yield
+
+
+def test_a_surprise_in_one_bundle_is_a_refusal_too(tmp_path: Path) -> None:
+    write_tiny_bundle(tmp_path, "tiny")
+    card = admit(tmp_path / "tiny", OutOfMemory(0, 4, lambda: False), 4)
+    assert card.status == "refused" and card.reason == "the admission test failed: MemoryError: no room for 4 TB"
+
+
+def test_a_bundle_being_written_and_stray_files_are_no_bundles(folder: Folder) -> None:
+    (folder.root / ".new-tiny").mkdir()
+    (folder.root / "README.md").write_text("bundles")
+    folder.bundles.scan()
+    assert not folder.cards()
+
+
+def _edit(directory: Path, **fields: object) -> None:
+    path = directory / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | fields))

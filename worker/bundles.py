@@ -1,0 +1,95 @@
+"""The bundles folder: what lies in it now, what was admitted, what was refused and why."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.bundle_config import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE
+from worker.protocol import Card
+
+log = logging.getLogger(__name__)
+
+Fingerprint = tuple[tuple[str, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A bundle as it was when its folder last changed."""
+
+    directory: Path
+    fingerprint: Fingerprint
+    card: Card
+
+
+class Bundles:
+    """Looked at every few seconds by one thread; read by all.
+
+    Args:
+        admit: from a folder to its card.
+        on_change: called after every bundle that came, changed or went.
+    """
+
+    def __init__(self, root: Path, admit: Callable[[Path], Card], on_change: Callable[[], None]) -> None:
+        self._root, self._admit, self._on_change = root, admit, on_change
+        self._entries: dict[str, Entry] = {}
+        self._seen: dict[str, Fingerprint] | None = None
+        self._gone: set[str] = set()
+
+    def scan(self) -> None:
+        """Admit what is new or has changed, forget what went."""
+        found = {path.name: fingerprint(path) for path in self._folders()}
+        for name in self._entries.keys() - found.keys():
+            self._forget(name)
+        for name, now in found.items():
+            entry = self._entries.get(name)
+            if (entry is None or entry.fingerprint != now) and self._has_settled(name, now):
+                self._take(name, now)
+        self._seen = found
+
+    def cards(self) -> tuple[Card, ...]:
+        """Of all bundles, by id."""
+        entries = self._entries
+        return tuple(entries[name].card for name in sorted(entries))
+
+    def find(self, model_id: str) -> Entry | None:
+        """The admitted bundle of that id."""
+        entry = self._entries.get(model_id)
+        return entry if entry is not None and entry.card.status == "admitted" else None
+
+    def admitted(self) -> set[str]:
+        return {name for name in list(self._entries) if self.find(name)}
+
+    def gone(self) -> set[str]:
+        """Once admitted here, not any more."""
+        return self._gone - self.admitted()
+
+    def _folders(self) -> list[Path]:
+        # A leading dot marks a bundle that is being written.
+        return [p for p in sorted(self._root.iterdir()) if p.is_dir() and not p.name.startswith(".")]
+
+    def _has_settled(self, name: str, now: Fingerprint) -> bool:
+        """A folder that is being copied waits for the next look. At start nothing waits."""
+        return self._seen is None or self._seen.get(name) == now
+
+    def _take(self, name: str, now: Fingerprint) -> None:
+        card = self._admit(self._root / name)
+        if card.status == "admitted":
+            log.info("admitted %s: %s pixels/s", name, card.pixels_per_second)
+            self._gone.add(name)
+        else:
+            log.warning("refused %s: %s", name, card.reason)
+        self._entries = {**self._entries, name: Entry(self._root / name, now, card)}
+        self._on_change()
+
+    def _forget(self, name: str) -> None:
+        log.info("%s is gone", name)
+        self._entries = {other: entry for other, entry in self._entries.items() if other != name}
+        self._on_change()
+
+
+def fingerprint(directory: Path) -> Fingerprint:
+    """Name, time and size of the bundle's files."""
+    files = [directory / name for name in (CONFIG_FILE, WEIGHTS_FILE, CARD_FILE)]
+    stats = [(file.name, file.stat()) for file in files if file.exists()]
+    return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in stats)

@@ -1,0 +1,126 @@
+"""A bundle in memory, and how many may be there at once."""
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.engine import Engine
+from models.base import Model
+from models.bundle import load_bundle
+from models.bundle_config import WEIGHTS_FILE, BundleConfig, BundleError
+
+log = logging.getLogger(__name__)
+
+
+class Draining(Exception):
+    """The worker is going away; nothing new begins."""
+
+
+@dataclass(slots=True, eq=False)
+class LoadedModel:
+    """Weights and their engine; the engine is stepped by the engine thread alone.
+
+    `seconds_per_scored_pixel`: of the last parallel pass; None before the first. `is_broken`: a step raised; the
+    engine is in no known state.
+    """
+
+    config: BundleConfig
+    model: Model
+    engine: Engine
+    memory_bytes: int
+    users: int = 0
+    seconds_per_scored_pixel: float | None = None
+    is_broken: bool = False
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.config.id, self.config.weights_sha256
+
+
+class LoadedModels:
+    """Models under a memory budget. The least recently used idle one leaves when another needs its room.
+
+    Args:
+        budget_bytes: for all together; a model that is larger still loads when it is alone.
+        is_draining: asked while waiting for room.
+    """
+
+    def __init__(self, budget_bytes: int, slots: int, is_draining: Callable[[], bool]) -> None:
+        self._budget_bytes, self._slots, self._is_draining = budget_bytes, slots, is_draining
+        self._models: OrderedDict[tuple[str, str], LoadedModel] = OrderedDict()
+        self._turn = threading.Lock()
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def use(self, directory: Path, model_id: str, sha256: str) -> Iterator[LoadedModel]:
+        """The model, loaded, and kept while the `with` block lasts.
+
+        Whoever waits for room holds the turn, so a busy model cannot keep the others out for ever.
+
+        Raises:
+            BundleError: the folder no longer holds that bundle. Draining.
+        """
+        with self._turn:
+            loaded = self._find(model_id, sha256) or self._load(directory, model_id, sha256)
+        try:
+            yield loaded
+        finally:
+            with self._changed:
+                loaded.users -= 1
+                self._changed.notify_all()
+
+    def discard(self, loaded: LoadedModel) -> None:
+        """Its engine is broken: whoever comes next gets a fresh one."""
+        with self._changed:
+            if self._models.get(loaded.key) is loaded:
+                del self._models[loaded.key]
+                self._changed.notify_all()
+
+    def is_loaded(self, model_id: str, sha256: str) -> bool:
+        return (model_id, sha256) in self._models
+
+    def _find(self, model_id: str, sha256: str) -> LoadedModel | None:
+        with self._changed:
+            loaded = self._models.get((model_id, sha256))
+            if loaded is not None:
+                self._models.move_to_end(loaded.key)
+                loaded.users += 1
+            return loaded
+
+    def _load(self, directory: Path, model_id: str, sha256: str) -> LoadedModel:
+        memory_bytes = estimated_bytes(directory)
+        self._make_room(memory_bytes)
+        bundle = load_bundle(directory)
+        engine = Engine(bundle.model.program(), self._slots)
+        loaded = LoadedModel(bundle.config, bundle.model, engine, memory_bytes, users=1)
+        if loaded.key != (model_id, sha256):
+            raise BundleError(f"{directory.name} was exchanged while it was being loaded")
+        with self._changed:
+            self._models[loaded.key] = loaded
+        log.info("loaded %s", model_id)
+        return loaded
+
+    def _make_room(self, memory_bytes: int) -> None:
+        with self._changed:
+            while self._models and self._used_bytes() + memory_bytes > self._budget_bytes:
+                idle = next((m for m in self._models.values() if m.users == 0), None)
+                if idle is not None:
+                    log.info("unloading %s", idle.config.id)
+                    del self._models[idle.key]
+                elif self._is_draining():
+                    raise Draining
+                else:
+                    self._changed.wait(0.5)
+
+    def _used_bytes(self) -> int:
+        return sum(m.memory_bytes for m in self._models.values())
+
+
+def estimated_bytes(directory: Path) -> int:
+    """What a loaded bundle occupies: its weights as the model's parameters, and packed for the engine."""
+    weights = directory / WEIGHTS_FILE
+    return 2 * weights.stat().st_size if weights.exists() else 0

@@ -1,0 +1,283 @@
+"""Every transition of a job, as Lua: one call each, compare-and-set, on the server's clock.
+
+Keys, all under `scanline:`
+
+    job:{id}            hash: request, state, attempt, counters, result, error
+    job:{id}:samples    hash: rows:{k} -> finished rows of sample k, result:{k} -> its result (JSON)
+    job:{id}:canvas:{k} string: the finished rows of sample k
+    job:{id}:map:{k}    string: per-sub-pixel scores of image k
+    job:{id}:upload:{k}, job:{id}:mask
+    job:{id}:events     stream: what a client sees
+    jobs, state:{s}     sorted sets of ids by order of creation: all, and those in state s
+    queue:{model}       the queued ones of one bundle; `queues` is the set of bundles that ever had one
+    leases, expiry      sorted sets of ids by the time (ms) when the lease of a running job ends, when a job is dropped
+    tomb:{id}           a job that was removed; idem:{key} -> id and fingerprint
+    workers             sorted set of workers by heartbeat (ms); worker:{name} -> report, while it is alive
+    bytes, sequence     counters
+
+Keys are built inside the scripts, so this is for one server, not for Redis Cluster.
+"""
+
+_PRELUDE = """
+local P = 'scanline:'
+local function job_key(id) return P .. 'job:' .. id end
+
+local function now_ms()
+  local t = redis.call('TIME')
+  return t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
+local function emit(id, kind, data)
+  -- A trimmed reader refetches the job: every progress event carries the totals.
+  redis.call('XADD', job_key(id) .. ':events', 'MAXLEN', '~', 1000, '*', 'type', kind, 'data', data)
+end
+
+local function enter(id, state)
+  local job = redis.call('HMGET', job_key(id), 'state', 'sequence', 'model')
+  if job[1] then redis.call('ZREM', P .. 'state:' .. job[1], id) end
+  if job[1] == 'queued' then redis.call('ZREM', P .. 'queue:' .. job[3], id) end
+  if job[1] == 'running' then redis.call('ZREM', P .. 'leases', id) end
+  redis.call('ZADD', P .. 'state:' .. state, job[2], id)
+  if state == 'queued' then redis.call('ZADD', P .. 'queue:' .. job[3], job[2], id) end
+  redis.call('HSET', job_key(id), 'state', state)
+end
+
+local function finish(id, state, lifetime_ms, data)
+  local now = now_ms()
+  enter(id, state)
+  redis.call('HSET', job_key(id), 'finished_at', now, 'expires_at', now + lifetime_ms)
+  if state == 'succeeded' then redis.call('HSET', job_key(id), 'result', data) end
+  if state == 'failed' then redis.call('HSET', job_key(id), 'error', data) end
+  redis.call('ZADD', P .. 'expiry', now + lifetime_ms, id)
+  emit(id, state, data)
+end
+
+local function leave_running(id, lifetime_ms)
+  if redis.call('HGET', job_key(id), 'cancel') == '1' then return finish(id, 'canceled', lifetime_ms, '{}') end
+  enter(id, 'queued')
+  emit(id, 'queued', '{"attempt":' .. redis.call('HGET', job_key(id), 'attempt') .. '}')
+end
+
+local function remove(id, tomb_ms)
+  local key = job_key(id)
+  local job = redis.call('HMGET', key, 'state', 'model', 'bytes', 'idempotency', 'n')
+  redis.call('DECRBY', P .. 'bytes', job[3])
+  if job[4] ~= '' then redis.call('DEL', P .. 'idem:' .. job[4]) end
+  redis.call('UNLINK', key, key .. ':samples', key .. ':mask')
+  for k = 0, job[5] - 1 do
+    redis.call('UNLINK', key .. ':canvas:' .. k, key .. ':map:' .. k, key .. ':upload:' .. k)
+  end
+  -- Readers of the stream still get the last event; the rows in it are gone at once.
+  redis.call('XTRIM', key .. ':events', 'MAXLEN', 1)
+  redis.call('PEXPIRE', key .. ':events', 10000)
+  for _, index in ipairs({'jobs', 'leases', 'expiry', 'state:' .. job[1], 'queue:' .. job[2]}) do
+    redis.call('ZREM', P .. index, id)
+  end
+  redis.call('SET', P .. 'tomb:' .. id, 1, 'PX', tomb_ms)
+end
+"""
+
+CREATE = (
+    _PRELUDE
+    + """
+local id, request, model, n, row_pixels, total, bytes = unpack(ARGV, 1, 7)
+local max_queue, max_bytes, lifetime_ms = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
+local idempotency, fingerprint, mask, key = ARGV[11], ARGV[12], ARGV[13], job_key(ARGV[1])
+
+if redis.call('EXISTS', key) == 1 then return {'created', id} end  -- the caller's retry after a lost reply
+if idempotency ~= '' then
+  local bound = redis.call('HMGET', P .. 'idem:' .. idempotency, 'id', 'fingerprint')
+  if bound[1] then return {bound[2] == fingerprint and 'bound' or 'mismatch', bound[1]} end
+end
+if redis.call('ZCARD', P .. 'state:queued') >= max_queue then return {'queue_full', ''} end
+if (tonumber(redis.call('GET', P .. 'bytes')) or 0) + tonumber(bytes) > max_bytes then return {'store_full', ''} end
+
+local now, sequence = now_ms(), redis.call('INCR', P .. 'sequence')
+redis.call('HSET', key, 'request', request, 'model', model, 'n', n, 'row_pixels', row_pixels,
+  'total', total, 'bytes', bytes, 'idempotency', idempotency, 'sequence', sequence, 'created_at', now,
+  'expires_at', now + lifetime_ms, 'attempt', 0, 'fruitless', 0, 'done', 0, 'cancel', 0, 'profile', '')
+redis.call('INCRBY', P .. 'bytes', bytes)
+redis.call('ZADD', P .. 'jobs', sequence, id)
+redis.call('ZADD', P .. 'expiry', now + lifetime_ms, id)
+redis.call('SADD', P .. 'queues', model)
+if mask ~= '' then redis.call('SET', key .. ':mask', mask) end
+for k = 14, #ARGV do redis.call('SET', key .. ':upload:' .. (k - 14), ARGV[k]) end
+if idempotency ~= '' then
+  redis.call('HSET', P .. 'idem:' .. idempotency, 'id', id, 'fingerprint', fingerprint)
+end
+enter(id, 'queued')
+emit(id, 'queued', '{"position":' .. redis.call('ZRANK', P .. 'queue:' .. model, id) .. '}')
+return {'created', id}
+"""
+)
+
+CANCEL = (
+    _PRELUDE
+    + """
+local id, lifetime_ms = ARGV[1], tonumber(ARGV[2])
+local state = redis.call('HGET', job_key(id), 'state')
+if state == 'queued' or state == 'running' then redis.call('HSET', job_key(id), 'cancel', 1) end
+if state == 'queued' then finish(id, 'canceled', lifetime_ms, '{}') end
+return 1
+"""
+)
+
+DELETE = (
+    _PRELUDE
+    + """
+local id, lifetime_ms = ARGV[1], tonumber(ARGV[2])
+local state = redis.call('HGET', job_key(id), 'state')
+if not state then return redis.call('EXISTS', P .. 'tomb:' .. id) end
+if state == 'queued' or state == 'running' then finish(id, 'canceled', lifetime_ms, '{}') end
+remove(id, lifetime_ms)
+return 1
+"""
+)
+
+CLAIM = (
+    _PRELUDE
+    + """
+local id, worker, token, profile = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local lease_ms, lifetime_ms, max_fruitless = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+local key, now = job_key(ARGV[1]), now_ms()
+local job = redis.call('HMGET', key, 'state', 'token', 'attempt', 'profile', 'n', 'row_pixels')
+local function claimed() return {'claimed', redis.call('HGET', key, 'attempt')} end
+
+if job[1] == 'running' then
+  if job[2] == token then return claimed() end  -- the caller's retry after a lost reply
+  if tonumber(redis.call('ZSCORE', P .. 'leases', id)) > now then return {'leased', ''} end
+  if redis.call('HGET', key, 'cancel') == '1' then
+    finish(id, 'canceled', lifetime_ms, '{}')
+    return {'ended', ''}
+  end
+elseif job[1] ~= 'queued' then
+  return {'ended', ''}
+end
+
+if redis.call('HINCRBY', key, 'fruitless', 1) > max_fruitless then
+  finish(id, 'failed', lifetime_ms,
+    '{"code":"worker_lost","message":"' .. max_fruitless .. ' attempts ended without a new row"}')
+  return {'ended', ''}
+end
+if job[4] ~= '' and job[4] ~= profile then
+  -- Another numeric profile would go on with other bits: unfinished samples begin again.
+  for k = 0, job[5] - 1 do
+    local rows = redis.call('HGET', key .. ':samples', 'rows:' .. k)
+    if rows and redis.call('HEXISTS', key .. ':samples', 'result:' .. k) == 0 then
+      redis.call('HINCRBY', key, 'done', -rows * job[6])
+      redis.call('HDEL', key .. ':samples', 'rows:' .. k)
+      redis.call('UNLINK', key .. ':canvas:' .. k)
+    end
+  end
+end
+local attempt = redis.call('HINCRBY', key, 'attempt', 1)
+enter(id, 'running')
+redis.call('HSET', key, 'worker', worker, 'token', token, 'profile', profile)
+redis.call('HSETNX', key, 'started_at', now)
+redis.call('ZADD', P .. 'leases', now + lease_ms, id)
+if attempt == 1 then
+  emit(id, 'started', '{"attempt":1}')
+else
+  emit(id, 'resumed', '{"attempt":' .. attempt .. ',"from_pixel":' .. redis.call('HGET', key, 'done') .. '}')
+end
+return claimed()
+"""
+)
+
+FLUSH = (
+    _PRELUDE
+    + """
+-- id, attempt, lease_ms (0: do not renew), lifetime_ms, rows (JSON of the event), next state, its data,
+-- number of rows, (sample, row, bytes)*, number of results, (sample, JSON, pixels scored, map)*
+local id, attempt, lease_ms, lifetime_ms = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local rows_json, next_state, data, key = ARGV[5], ARGV[6], ARGV[7], job_key(ARGV[1])
+local job = redis.call('HMGET', key, 'state', 'attempt', 'cancel', 'row_pixels', 'total', 'finished_attempt')
+
+if job[6] == attempt then return {'kept', 0} end  -- the caller's retry after a lost reply
+if job[1] ~= 'running' or job[2] ~= attempt then return {'lost', 0} end
+
+local cursor, drawn, scored = 9, 0, 0
+for _ = 1, tonumber(ARGV[8]) do
+  local sample, row, bytes = ARGV[cursor], ARGV[cursor + 1], ARGV[cursor + 2]
+  local have = tonumber(redis.call('HGET', key .. ':samples', 'rows:' .. sample)) or 0
+  if tonumber(row) == have then
+    redis.call('APPEND', key .. ':canvas:' .. sample, bytes)
+    redis.call('HINCRBY', key .. ':samples', 'rows:' .. sample, 1)
+    drawn = drawn + 1
+  elseif tonumber(row) > have then
+    return {'lost', 0}  -- the server came back without its last writes: go on from what it has, with a new attempt
+  end
+  cursor = cursor + 3
+end
+
+local fresh = {}
+local count = tonumber(ARGV[cursor])
+cursor = cursor + 1
+for _ = 1, count do
+  local sample, json, pixels, map = ARGV[cursor], ARGV[cursor + 1], tonumber(ARGV[cursor + 2]), ARGV[cursor + 3]
+  if redis.call('HSETNX', key .. ':samples', 'result:' .. sample, json) == 1 then
+    if map ~= '' then redis.call('SET', key .. ':map:' .. sample, map) end
+    scored = scored + pixels
+    fresh[#fresh + 1] = json
+  end
+  cursor = cursor + 4
+end
+
+if drawn > 0 or #fresh > 0 then
+  local done = redis.call('HINCRBY', key, 'done', drawn * job[4] + scored)
+  redis.call('HSET', key, 'fruitless', 0)
+  emit(id, 'progress', '{"done":' .. done .. ',"total":' .. job[5] .. ',"rows":' .. rows_json .. '}')
+  for _, json in ipairs(fresh) do emit(id, 'sample', json) end
+end
+if next_state == '' then
+  if lease_ms > 0 then redis.call('ZADD', P .. 'leases', 'XX', now_ms() + lease_ms, id) end
+else
+  redis.call('HSET', key, 'finished_attempt', attempt)
+  if next_state == 'queued' then
+    -- An orderly stop is not a failed attempt.
+    if tonumber(redis.call('HGET', key, 'fruitless')) > 0 then redis.call('HINCRBY', key, 'fruitless', -1) end
+    leave_running(id, lifetime_ms)
+  else
+    finish(id, next_state, lifetime_ms, data)
+  end
+end
+return {'kept', tonumber(job[3])}
+"""
+)
+
+REAP = (
+    _PRELUDE
+    + """
+-- Frees jobs whose lease has ended and drops expired ones, at most once per interval over all workers.
+local interval_ms, lifetime_ms, now = ARGV[1], tonumber(ARGV[2]), now_ms()
+if not redis.call('SET', P .. 'reaper', 1, 'NX', 'PX', interval_ms) then return {-1, 0} end
+local freed, dropped = 0, 0
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'leases', '-inf', now, 'LIMIT', 0, 100)) do
+  leave_running(id, lifetime_ms)
+  freed = freed + 1
+end
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'expiry', '-inf', now, 'LIMIT', 0, 100)) do
+  local state = redis.call('HGET', job_key(id), 'state')
+  if state == 'running' then
+    redis.call('ZADD', P .. 'expiry', now + lifetime_ms, id)
+  elseif state == 'queued' then
+    finish(id, 'failed', lifetime_ms,
+      '{"code":"model_unavailable","message":"no worker took this job within its lifetime"}')
+  else
+    remove(id, lifetime_ms)
+    dropped = dropped + 1
+  end
+end
+return {freed, dropped}
+"""
+)
+
+PUBLISH = (
+    _PRELUDE
+    + """
+local worker, report, ttl_ms, now = ARGV[1], ARGV[2], tonumber(ARGV[3]), now_ms()
+redis.call('SET', P .. 'worker:' .. worker, report, 'PX', ttl_ms)
+redis.call('ZADD', P .. 'workers', now, worker)
+redis.call('ZREMRANGEBYSCORE', P .. 'workers', '-inf', now - ttl_ms)
+"""
+)

@@ -1,0 +1,189 @@
+"""The job store as the HTTP process sees it: create, look at, cancel, delete; and what the workers publish.
+
+Synchronous and thread-safe. The record is the truth; the Celery message that follows it is a hint that may be lost or
+doubled without harm.
+"""
+
+import secrets
+from typing import Any
+
+from redis import Redis
+
+from worker import lua
+from worker.errors import (
+    ExpiredJob,
+    IdempotencyMismatch,
+    Overloaded,
+    QueueFull,
+    RecordsError,
+    StoreFull,
+    UnknownJob,
+)
+from worker.job_record import JobRecord, Progress, read_record
+from worker.protocol import STATES, Card, JobRequest, State, WorkerReport, decode, encode
+from worker.store import PREFIX, Limits, connect
+
+__all__ = [
+    "ExpiredJob",
+    "IdempotencyMismatch",
+    "JobRecord",
+    "Limits",
+    "Overloaded",
+    "Progress",
+    "QueueFull",
+    "Records",
+    "RecordsError",
+    "StoreFull",
+    "UnknownJob",
+    "connect",
+]
+
+
+class Records:
+    """Jobs and reports in one Redis."""
+
+    def __init__(self, client: "Redis", limits: Limits) -> None:
+        self.client, self.limits = client, limits
+
+    def create(
+        self,
+        request: JobRequest,
+        uploads: list[bytes],
+        mask: bytes | None = None,
+        idempotency: tuple[str, str] | None = None,
+    ) -> tuple[JobRecord, bool]:
+        """Write the record, its uploads and its `queued` event in one step; send the message afterwards.
+
+        Args:
+            idempotency: (key, fingerprint of the request). The same pair again returns the first job.
+
+        Returns:
+            The job, and whether this call created it.
+
+        Raises:
+            QueueFull, StoreFull, IdempotencyMismatch.
+        """
+        job_id = secrets.token_hex(12)
+        key, fingerprint = idempotency or ("", "")
+        outcome, bound_id = self._run(
+            lua.CREATE,
+            *(job_id, encode(request), request.model, request.n, request.width, request.total_pixels),
+            reserved_bytes(request, uploads, mask),
+            *(self.limits.max_queue, self.limits.max_bytes, self.limits.lifetime_ms),
+            *(key, fingerprint, mask or b"", *uploads),
+        )
+        if outcome == b"queue_full":
+            raise QueueFull(f"{self.limits.max_queue} jobs are waiting")
+        if outcome == b"store_full":
+            raise StoreFull("no room for this job's images until older jobs expire")
+        if outcome == b"mismatch":
+            raise IdempotencyMismatch(key)
+        return self.get(bound_id.decode()), outcome == b"created"
+
+    def get(self, job_id: str) -> JobRecord:
+        """Raises UnknownJob or ExpiredJob."""
+        record = self._read([job_id])[0]
+        if record is not None:
+            return record
+        if self.client.exists(f"{PREFIX}tomb:{job_id}"):
+            raise ExpiredJob(job_id)
+        raise UnknownJob(job_id)
+
+    def list_jobs(
+        self, status: State | None = None, limit: int = 20, cursor: str | None = None
+    ) -> tuple[list[JobRecord], str | None]:
+        """Newest first. `cursor` is what the call before returned; ValueError if it is not."""
+        index = PREFIX + (f"state:{status}" if status else "jobs")
+        below = f"({int(cursor)}" if cursor else "+inf"
+        found: list[Any] = self.client.zrevrangebyscore(index, below, "-inf", start=0, num=limit + 1, withscores=True)
+        page = found[:limit]
+        records = self._read([job_id.decode() for job_id, _ in page])
+        next_cursor = str(int(page[-1][1])) if len(found) > limit else None
+        return [record for record in records if record is not None], next_cursor
+
+    def cancel(self, job_id: str) -> JobRecord:
+        """A queued job ends now, a running one within a flush of its worker; an ended one stays as it is."""
+        self._run(lua.CANCEL, job_id, self.limits.lifetime_ms)
+        return self.get(job_id)
+
+    def delete(self, job_id: str) -> None:
+        """Cancel if live, remove all data. Raises UnknownJob; deleting twice is no error."""
+        if not self._run(lua.DELETE, job_id, self.limits.lifetime_ms):
+            raise UnknownJob(job_id)
+
+    def canvas(self, job_id: str, k: int) -> bytes:
+        """The finished rows of sample k, uint8 [rows, width, channels]; empty when there are none."""
+        return self.client.get(f"{PREFIX}job:{job_id}:canvas:{k}") or b""  # type: ignore[return-value]
+
+    def score_map(self, job_id: str, k: int) -> bytes | None:
+        """log p of every sub-pixel of image k in nats: float32 little-endian [height, width, channels]."""
+        return self.client.get(f"{PREFIX}job:{job_id}:map:{k}")  # type: ignore[return-value]
+
+    def events_key(self, job_id: str) -> str:
+        """The stream to XREAD: fields `type` and `data` (JSON). It is gone when the job is."""
+        return f"{PREFIX}job:{job_id}:events"
+
+    def workers(self) -> list[WorkerReport]:
+        """The reports of all live workers, by worker."""
+        names: list[bytes] = self.client.zrange(f"{PREFIX}workers", 0, -1)  # type: ignore[assignment]
+        keys = [f"{PREFIX}worker:{name.decode()}" for name in names]
+        texts: list[bytes | None] = self.client.mget(keys) if keys else []  # type: ignore[assignment]
+        reports = [decode(WorkerReport, text) for text in texts if text is not None]
+        return sorted(reports, key=lambda report: report.worker)
+
+    def published(self) -> list[Card]:
+        """One card a bundle, by id: admitted rather than refused, then the freshest."""
+        best: dict[str, tuple[bool, float, Card]] = {}
+        for report in self.workers():
+            for card in report.cards:
+                entry = (card.status == "admitted", report.heartbeat_at, card)
+                if card.id not in best or entry[:2] > best[card.id][:2]:
+                    best[card.id] = entry
+        return [best[name][2] for name in sorted(best)]
+
+    def counts(self) -> dict[str, Any]:
+        """For metrics: {"jobs": {state: count}, "bytes": reserved, "queued": {model: count}}."""
+        names: set[bytes] = self.client.smembers(f"{PREFIX}queues")  # type: ignore[assignment]
+        models = sorted(name.decode() for name in names)
+        pipe = self.client.pipeline()
+        for state in STATES:
+            pipe.zcard(f"{PREFIX}state:{state}")
+        for model in models:
+            pipe.zcard(f"{PREFIX}queue:{model}")
+        pipe.get(f"{PREFIX}bytes")
+        *counts, used = pipe.execute()
+        by_state = dict(zip(STATES, counts, strict=False))
+        return {
+            "jobs": by_state,
+            "bytes": int(used or 0),
+            "queued": dict(zip(models, counts[len(STATES) :], strict=True)),
+        }
+
+    def _read(self, job_ids: list[str]) -> list[JobRecord | None]:
+        pipe = self.client.pipeline()
+        for job_id in job_ids:
+            pipe.hgetall(f"{PREFIX}job:{job_id}")
+            pipe.hgetall(f"{PREFIX}job:{job_id}:samples")
+        found = pipe.execute()
+        jobs = list(zip(job_ids, found[::2], found[1::2], strict=True))
+        for job_id, job, _ in jobs:
+            if job:
+                pipe.zrank(f"{PREFIX}queue:{job[b'model'].decode()}", job_id)
+        ranks = iter(pipe.execute())
+        return [read_record(job_id, job, samples, next(ranks)) if job else None for job_id, job, samples in jobs]
+
+    def _run(self, script: str, *args: Any) -> Any:
+        return self.client.eval(script, 0, *args)
+
+
+def reserved_bytes(request: JobRequest, uploads: list[bytes], mask: bytes | None) -> int:
+    """What a job may come to occupy, counted when it is accepted: one that is accepted never runs out of room.
+
+    A drawn image is kept as levels and passes through the event stream in base64; each result takes about 1 KiB.
+    """
+    given = sum(map(len, uploads)) + len(mask or b"")
+    if request.kind == "score":
+        kept = 4 * request.n * request.image_bytes if request.per_pixel else 0
+    else:
+        kept = request.n * request.image_bytes * 7 // 3
+    return given + kept + 2048 * (request.n + 2)
