@@ -13,6 +13,7 @@ class Code(StrEnum):
     MALFORMED_BODY = "malformed_body"
     INVALID_HEADER = "invalid_header"
     IMAGE_UNREADABLE = "image_unreadable"
+    CROSS_SITE = "cross_site"
     NOT_FOUND = "not_found"
     UNKNOWN_MODEL = "unknown_model"
     UNKNOWN_JOB = "unknown_job"
@@ -53,6 +54,7 @@ MEANINGS: Mapping[Code, Meaning] = {
     Code.IMAGE_UNREADABLE: Meaning(
         400, "The image cannot be decoded", "The file is damaged or cut short; send it again, whole."
     ),
+    Code.CROSS_SITE: Meaning(403, "Sent by a page of another site", "Use this service's own page, or a client."),
     Code.NOT_FOUND: Meaning(404, "There is nothing at this address", "See /docs for the calls."),
     Code.UNKNOWN_MODEL: Meaning(404, "No such model", "GET /v1/models lists the hosted models."),
     Code.UNKNOWN_JOB: Meaning(404, "No such job", "GET /v1/jobs lists the jobs."),

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from app import completions, docs_routes, events, health, hosted, images, jobs, maps, problems, samples, scores
 from app.body_limit import BodyLimitMiddleware
+from app.cross_site import CrossSiteMiddleware
 from app.decoding import Decoding
 from app.dispatch import Dispatcher
 from app.event_feed import EventFeed
@@ -43,6 +44,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.services = build_services(settings)
     problems.install(app)
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_upload_bytes)
+    app.add_middleware(CrossSiteMiddleware)
     app.add_middleware(SecurityHeadersMiddleware)
     app.add_middleware(MetricsMiddleware)
     for part in (samples, completions, scores, jobs, events, images, maps, hosted, health, docs_routes):

@@ -12,8 +12,8 @@ export function createSamples(box, job, keepImage) {
   box.replaceChildren(...figures.map((figure) => figure.node));
 
   function finish(sample) {
-    const figures = [el("b", {}, nats(sample.log_prob)), el("span", {}, bits(sample.bits_per_dim))];
-    const facts = [hidden("log-probability"), ...figures];
+    const facts = [hidden("log-probability")];
+    facts.push(el("b", {}, nats(sample.log_prob)), el("span", {}, bits(sample.bits_per_dim)));
     if (job.kind === "completion") facts.push(el("span", {}, `drawn part ${fixed(sample.drawn_log_prob, 2)}`));
     figures[sample.sample].facts.replaceChildren(...facts);
   }
@@ -36,6 +36,8 @@ function createFigure(job, index) {
   const height = job.request.height;
   const canvas = el("canvas", { role: "img" });
   const frame = el("div", { class: "frame" }, canvas);
+  if (job.request.rows) frame.classList.add("completed");
+  frame.style.setProperty("--kept", (job.request.rows ?? 0) / height);
   const facts = el("p", { class: "sample-facts" });
   const actions = el("p", { class: "sample-actions" });
   const node = el("figure", {}, frame, el("figcaption", {}, facts, actions));

@@ -9,7 +9,8 @@ export function showScores(box, job) {
 }
 
 function showScore(job, score, index) {
-  const label = score.classes ? "log p(image), the mean over all classes" : "log p(image)";
+  const one = job.request.condition ? "log p(image | class)" : "log p(image)";
+  const label = score.classes ? "log p(image), all classes equally likely" : one;
   const parts = [el("p", { class: "score-figure" }, el("span", {}, label), el("b", {}, nats(score.log_prob)),
     el("span", {}, bits(score.bits_per_dim)))];
   if (typeof score.percentile === "number") {
