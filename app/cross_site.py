@@ -1,6 +1,7 @@
 """Keeps other web pages from using a visitor's browser to give us work: until keys exist, that is all they would need.
 
-Browsers say where a request comes from (Sec-Fetch-Site, and Origin on every POST); curl and libraries say nothing and pass.
+Browsers say where a request comes from (Sec-Fetch-Site, and Origin on every POST); curl and libraries say nothing, and
+pass.
 """
 
 from urllib.parse import urlsplit

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.engine import Engine
-from engine.request import Drawn, DrawRequest, Levels
+from engine.request import Drawn, DrawRequest, Values, values_dtype
 from models.program import Program
 
 
@@ -20,7 +20,7 @@ def draw(
     temperature: float = 1.0,
     num_slots: int = 32,
     progress: Callable[[int], object] = lambda done: None,
-) -> tuple[Levels, npt.NDArray[np.float64]]:
+) -> tuple[Values, npt.NDArray[np.float64]]:
     """`num_images` samples and their log-probabilities.
 
     Args:
@@ -28,14 +28,14 @@ def draw(
         progress: called with the number of finished images whenever it grows.
 
     Returns:
-        levels [num_images, height, width, channels], log p [num_images] in nats at temperature 1. Image k is the same
-        for a seed whatever `num_images` is.
+        values [num_images, height, width, channels], uint8 levels or a density's float32 numbers, and log p
+        [num_images] in nats at temperature 1. Image k is the same for a seed whatever `num_images` is.
     """
     engine = Engine(program, num_slots)
     for k in range(num_images):
         context = None if contexts is None else contexts[k]
         engine.add(DrawRequest(str(k), "", height, width, seed, k, temperature, context))
-    images = np.zeros((num_images, height, width, program.channels), np.uint8)
+    images = np.zeros((num_images, height, width, program.channels), values_dtype(program.num_levels))
     log_probs = np.zeros(num_images)
     done = 0
     while engine.busy:

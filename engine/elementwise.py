@@ -31,3 +31,14 @@ tanh = _by_whole_vectors(torch.tanh)
 sigmoid = _by_whole_vectors(torch.sigmoid)
 elu = _by_whole_vectors(F.elu)
 softplus = _by_whole_vectors(F.softplus)
+exp = _by_whole_vectors(torch.exp)
+expm1 = _by_whole_vectors(torch.expm1)
+log = _by_whole_vectors(torch.log)
+log1p = _by_whole_vectors(torch.log1p)
+normal_quantile = _by_whole_vectors(torch.special.ndtri)
+
+
+def logsumexp(x: Tensor) -> Tensor:
+    """log sum exp over the last dimension [..., n] -> [...]: such a sum runs along each row by itself."""
+    highest = x.amax(-1)
+    return highest + log(exp(x - highest[..., None]).sum(-1))

@@ -1,5 +1,6 @@
 """The engine: requests in, rows and images out. No clock, no thread, no input or output of its own."""
 
+import numpy as np
 import torch
 
 from engine.lane import Lane
@@ -69,6 +70,8 @@ class Engine:
             raise RequestRejected(f"an image has at least one pixel, not {request.height} x {request.width}")
         if not 0 < request.temperature < float("inf"):
             raise RequestRejected(f"temperature must be a positive number, not {request.temperature}")
+        if self._program.is_density and request.temperature != 1:
+            raise RequestRejected("a density is drawn at temperature 1 only")
         if not 0 <= request.seed < 2**64 or not 0 <= request.sample < 2**32:
             raise RequestRejected("seed must be 0..2^64-1 and sample 0..2^32-1")
         size = 0 if request.context is None else request.context.size
@@ -83,5 +86,8 @@ class Engine:
         if request.known is not None and request.mask is not None:
             if request.known.shape != shape or request.mask.shape != shape[:2]:
                 raise RequestRejected(f"known pixels must be {shape} and their mask {shape[:2]}")
-            if request.known.max() >= self._program.num_levels:
+            if self._program.is_density:
+                if request.known.dtype != np.float32 or not np.isfinite(request.known[request.mask]).all():
+                    raise RequestRejected("known pixels of a density must be finite float32 numbers")
+            elif request.known.max() >= self._program.num_levels:
                 raise RequestRejected(f"levels must be below {self._program.num_levels}")

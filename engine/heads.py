@@ -1,39 +1,53 @@
 """Exact samplers of the output distributions: inverse of the cumulative distribution at one uniform number a channel.
 
-Every sampler takes known values too: they are kept, not drawn, and their log-probability counts the same.
+Every sampler takes known values too: they are kept, not drawn, and their log-probability counts the same. All of them
+compute in float64, each slot's result by itself (see `engine/elementwise.py`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from engine.elementwise import sigmoid, softplus
+from engine.logistic_mixture import draw_logistic_mixture
+from engine.mcgsm import Mcgsm
+from engine.table import draw_from_table
+from models.program import Head, Program
 
-Draw = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
-"""(parameters [slot, width], uniform [slot], temperature [slot], known value [slot], is known [slot])
--> (value [slot], log p of it in nats at temperature 1 [slot])"""
+Draw = Callable[[Sequence[Tensor], Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+"""(inputs, each [slot, width], uniforms [slot, number, channel], temperature [slot], known [slot, channel],
+is known [slot]) -> (values [slot, channel], log p of them in nats at temperature 1 [slot, channel])"""
+
+
+def numbers_per_channel(program: Program) -> int:
+    """Uniform numbers that drawing one channel takes: a density chooses its component, then a value."""
+    return 2 if program.is_density else 1
+
+
+def bind_head(program: Program, head: Head, parameters: Mapping[str, Tensor]) -> Draw:
+    """The sampler of a head; `parameters` holds the program's, on the device and in the precision of the features."""
+    if head.kind == "mcgsm":
+        return Mcgsm([parameters[name] for name in head.parameters]).draw
+    if head.kind == "logistic_mixture":
+        return partial(draw_logistic_mixture, program.num_levels)
+    return draw_bernoulli if head.kind == "bernoulli" else draw_categorical
 
 
 def draw_bernoulli(
-    logit: Tensor, u: Tensor, temperature: Tensor, known: Tensor, is_known: Tensor
+    inputs: Sequence[Tensor], u: Tensor, temperature: Tensor, known: Tensor, is_known: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Level 1 where u < sigmoid(logit / T)."""
-    logit = logit[:, 0].double()
-    value = torch.where(is_known, known, (u < sigmoid(logit / temperature)).to(known.dtype))
+    logit = inputs[0].double()
+    is_one = u[:, 0] < sigmoid(logit / temperature[:, None])
+    value = torch.where(is_known[:, None], known, is_one.to(known.dtype))
     return value, -softplus(torch.where(value > 0, -logit, logit))
 
 
 def draw_categorical(
-    logits: Tensor, u: Tensor, temperature: Tensor, known: Tensor, is_known: Tensor
+    inputs: Sequence[Tensor], u: Tensor, temperature: Tensor, known: Tensor, is_known: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """The first level whose cumulative probability exceeds u. Sums run in float64, so levels of 2^-32 count."""
-    logits = logits.double()
-    cumulative = torch.softmax(logits / temperature[:, None], 1).cumsum(1)
-    level = (cumulative <= u[:, None] * cumulative[:, -1:]).sum(1)
-    value = torch.where(is_known, known, level.to(known.dtype))
-    chosen = torch.log_softmax(logits, 1).gather(1, value.long()[:, None])[:, 0]
-    return value, chosen
-
-
-SAMPLERS: dict[str, Draw] = {"bernoulli": draw_bernoulli, "categorical": draw_categorical}
+    """The first level whose cumulative probability exceeds u."""
+    value, log_prob = draw_from_table(inputs[0].double(), u[:, 0, 0], temperature, known[:, 0], is_known)
+    return value[:, None], log_prob[:, None]

@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from engine.heads import numbers_per_channel
 from engine.philox import uniforms
-from engine.request import Drawn, DrawRequest, Levels, Output, RowDrawn
+from engine.request import Drawn, DrawRequest, Output, RowDrawn, Values, values_dtype
 from engine.torch_interpreter import TorchInterpreter
 
 Take = Callable[[], DrawRequest | None]
@@ -17,7 +18,7 @@ Take = Callable[[], DrawRequest | None]
 @dataclass(slots=True)
 class _Slot:
     request: DrawRequest
-    values: Levels
+    values: Values
     row: int = 0
     log_prob: float = 0.0
     drawn_log_prob: float = 0.0
@@ -65,7 +66,7 @@ class Lane:
             if slot is None and (request := take()) is not None:
                 interpreter = self._interpreter
                 shape = (interpreter.height, interpreter.width, interpreter.program.channels)
-                self._slots[index] = _Slot(request, np.zeros(shape, np.uint8))
+                self._slots[index] = _Slot(request, np.zeros(shape, values_dtype(interpreter.program.num_levels)))
                 interpreter.admit(index, request.context, request.context_map)
 
     def _begin_row(self) -> None:
@@ -86,7 +87,7 @@ class Lane:
             self._row_count = 0
         return outputs
 
-    def _finish_row(self, index: int, slot: _Slot, values: Levels, log_probs: npt.NDArray[np.float64]) -> list[Output]:
+    def _finish_row(self, index: int, slot: _Slot, values: Values, log_probs: npt.NDArray[np.float64]) -> list[Output]:
         slot.values[slot.row] = values
         row_log_prob = float(log_probs.sum())
         slot.log_prob += row_log_prob
@@ -105,15 +106,18 @@ class _RowInputs:
 
     def __init__(self, interpreter: TorchInterpreter) -> None:
         self._interpreter = interpreter
-        self._shape = (interpreter.width, interpreter.num_slots, interpreter.program.channels)
+        program = interpreter.program
+        self._shape = (interpreter.width, interpreter.num_slots, program.channels)
+        self._dtype = values_dtype(program.num_levels)
+        self._numbers = np.arange(numbers_per_channel(program) * program.channels, dtype=np.uint64)
         self._results: list[tuple[torch.Tensor, torch.Tensor]] = []
 
     def fill(self, slots: list[tuple[DrawRequest, int] | None]) -> None:
         """`slots` holds each slot's request and row, None where it is empty."""
-        width, num_slots, channels = self._shape
+        width, num_slots, _ = self._shape
         seeds, samples, rows = (np.zeros((1, num_slots, 1), np.uint64) for _ in range(3))
         temperature = np.ones(num_slots)
-        known = np.zeros(self._shape, np.uint8)
+        known = np.zeros(self._shape, self._dtype)
         mask = np.zeros((width, num_slots), np.bool_)
         for index, slot in enumerate(slots):
             if slot is None:
@@ -124,7 +128,7 @@ class _RowInputs:
             if request.mask is not None and request.known is not None:
                 known[:, index], mask[:, index] = request.known[row], request.mask[row]
         columns = np.arange(width, dtype=np.uint64)[:, None, None]
-        numbers = uniforms(seeds, samples, rows * np.uint64(width) + columns, np.arange(channels, dtype=np.uint64))
+        numbers = uniforms(seeds, samples, rows * np.uint64(width) + columns, self._numbers)
         device, dtype = self._interpreter.device, self._interpreter.dtype
         self._uniforms = torch.from_numpy(numbers).to(device).unbind(0)
         self._temperature = torch.from_numpy(temperature).to(device)
@@ -139,8 +143,8 @@ class _RowInputs:
             )
         )
 
-    def finished(self) -> tuple[Levels, npt.NDArray[np.float64]]:
-        """Levels and log p (nats), [column, slot, channel]."""
-        values = torch.stack([value for value, _ in self._results]).to("cpu", torch.uint8).numpy()
+    def finished(self) -> tuple[Values, npt.NDArray[np.float64]]:
+        """Values and log p (nats), [column, slot, channel]."""
+        values = torch.stack([value for value, _ in self._results]).cpu().numpy().astype(self._dtype)
         log_probs = torch.stack([log_prob for _, log_prob in self._results]).cpu().numpy()
         return values, log_probs

@@ -1,7 +1,8 @@
 """Counter-based random numbers: the same number for the same pixel, whoever draws it and whenever.
 
 Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3", section 3.3). There is no generator
-state to keep or to restore: key = seed, counter = (sample, position, channel, 0).
+state to keep or to restore: key = seed, counter = (sample, position, channel, 0). Where a channel takes a second number
+(`models.program.Head`), its third word is channels + channel.
 """
 
 import numpy as np

@@ -1,11 +1,19 @@
 """What goes into an engine and what comes out of it."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 Levels = npt.NDArray[np.uint8]
+Values = npt.NDArray[Any]
+"""Pixels: uint8 levels, or float32 numbers of a density."""
+
+
+def values_dtype(num_levels: int) -> type[np.uint8] | type[np.float32]:
+    """What holds the pixels of a program with `num_levels` levels; 0 stands for a density."""
+    return np.uint8 if num_levels else np.float32
 
 
 class RequestRejected(ValueError):
@@ -20,9 +28,10 @@ class DrawRequest:
         id: unique in the engine. group: requests of one group take turns with other groups for free slots.
         height, width: rows and columns.
         seed: 0..2^64-1, the key of the random numbers; sample: 0..2^32-1, which image of that seed.
-        temperature: T > 0; each level is drawn from p^(1/T), renormalised.
+        temperature: T > 0; each level is drawn from p^(1/T), renormalised. A density takes 1 only.
         context: float [context_size], or None for an unconditional program.
-        known: levels [height, width, channels]; mask: bool [height, width], True where `known` is fed, not drawn.
+        known: levels, or a density's float32 numbers, [height, width, channels]; mask: bool [height, width], True
+            where `known` is fed, not drawn.
         context_map: float [height, width, size] for a program that is conditioned on a map.
     """
 
@@ -34,31 +43,34 @@ class DrawRequest:
     sample: int
     temperature: float = 1.0
     context: npt.NDArray[np.float32] | None = None
-    known: Levels | None = None
+    known: Values | None = None
     mask: npt.NDArray[np.bool_] | None = None
     context_map: npt.NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RowDrawn:
-    """A finished row: levels [width, channels] and its log p in nats, at temperature 1, known pixels included."""
+    """A finished row: values [width, channels], levels or a density's float32 numbers, and its log p in nats.
+
+    log p is at temperature 1, known pixels included.
+    """
 
     id: str
     row: int
-    values: Levels
+    values: Values
     log_prob: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Drawn:
-    """A finished image: levels [height, width, channels].
+    """A finished image: values [height, width, channels], uint8 levels or a density's float32 numbers.
 
     `log_prob` is log p of the whole image in nats at temperature 1; `drawn_log_prob` its part from pixels that were
     drawn, not known: for a hole at the end of the raster, log p of the completion given what was kept.
     """
 
     id: str
-    values: Levels
+    values: Values
     log_prob: float
     drawn_log_prob: float
 

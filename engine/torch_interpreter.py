@@ -13,12 +13,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from engine.heads import SAMPLERS
+from engine.heads import bind_head
 from engine.torch_operations import Run, bind_affine, bind_pointwise, pack
 from engine.torch_rows import Rows
 from models.program import PIXEL, Affine, Feature, Operation, Phase, Program, Ref, Tap
 
-MIN_SLOTS = 4
+# Fewer rows than four, and in float64 the rows after the last whole four, get other bits from a matrix product.
+SLOT_MULTIPLE = 4
 # Views of a column are bound once and kept: about 1 kB an operation. Wider images bind them again in every row.
 MAX_BOUND_COLUMNS = 128
 
@@ -39,8 +40,8 @@ class TorchInterpreter:
         device: str = "cpu",
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        if num_slots < MIN_SLOTS:
-            raise ValueError(f"the torch interpreter runs at least {MIN_SLOTS} slots, not {num_slots}")
+        if num_slots < 1 or num_slots % SLOT_MULTIPLE:
+            raise ValueError(f"the torch interpreter runs {SLOT_MULTIPLE} slots or a multiple, not {num_slots}")
         self.program, self.height, self.width, self.num_slots = program, height, width, num_slots
         self.device, self.dtype = device, dtype
         with torch.inference_mode():
@@ -57,6 +58,7 @@ class TorchInterpreter:
                 if f.scope == "given_map"
             }
             self._packed: dict[tuple[int, int, int], tuple[Tensor, Tensor | None]] = {}
+            self._heads = [bind_head(program, head, self._parameters) for head in program.heads]
             self._admit = [self._bind_vector(op) for op in self._ops("admit")]
             self._columns: dict[int, list[list[Run]]] = {}
             self._row_programs: dict[int, list[list[Run]]] = {}
@@ -102,14 +104,16 @@ class TorchInterpreter:
 
         Args:
             row: the row of any slot (they are alike modulo 2^max_level). column: the column of all slots.
-            uniforms: float64 [slot, channel]. temperature: float64 [slot]. known: [slot, channel], in the
-            interpreter's dtype. is_known: bool [slot].
+            uniforms: float64 [slot, channel]; for a density [slot, 2 * channel], first the number of every channel
+            that chooses its component. temperature: float64 [slot]. known: [slot, channel], in the interpreter's
+            dtype. is_known: bool [slot].
 
         Returns:
             values [slot, channel], and their log p in nats at temperature 1, float64 [slot, channel].
         """
         program = self.program
         pixel = self._rows.view(Ref(PIXEL, 0, program.channels), column, 0)
+        numbers = uniforms.view(self.num_slots, -1, program.channels)
         log_probs = []
         groups = self._column(row % (1 << program.max_level), column)
         for group, runs in enumerate(groups):
@@ -118,14 +122,12 @@ class TorchInterpreter:
             if group == len(program.heads):
                 break
             head = program.heads[group]
-            parameters = self._rows.view(head.inputs[0], column, 0)
-            channel = head.start
-            value, log_prob = SAMPLERS[head.kind](
-                parameters, uniforms[:, channel], temperature, known[:, channel], is_known
-            )
-            pixel[:, channel] = value
+            inputs = [self._rows.view(ref, column, 0) for ref in head.inputs]
+            own = slice(head.start, head.stop)
+            values, log_prob = self._heads[group](inputs, numbers[:, :, own], temperature, known[:, own], is_known)
+            pixel[:, own] = values
             log_probs.append(log_prob)
-        return pixel.clone(), torch.stack(log_probs, 1)
+        return pixel.clone(), torch.cat(log_probs, 1)
 
     def _ops(self, kind: str) -> list[Operation]:
         return [op for phase in self.program.phases if phase.kind == kind for op in phase.ops]

@@ -32,7 +32,7 @@ PointwiseKind = Literal[
     "gate", "glu", "lstm", "spatial_lstm", "relu", "elu", "concat_elu", "tanh", "sigmoid", "add", "multiply"
 ]
 PhaseKind = Literal["admit", "row", "row_reverse", "pixel"]
-HeadKind = Literal["bernoulli", "categorical"]
+HeadKind = Literal["bernoulli", "categorical", "logistic_mixture", "mcgsm"]
 FeatureScope = Literal["map", "vector", "given_map", "given_vector"]
 
 
@@ -139,24 +139,42 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Draws channels [`start`, `stop`) of the pixel from the distribution `kind` with `inputs` as its parameters.
+    """Draws channels [`start`, `stop`) of the pixel from the distribution `kind`, one after the other.
 
-    bernoulli    1 input of width 1: the logit of level 1.
-    categorical  1 input of width num_levels: logits, one channel.
+    `inputs` are what the distribution depends on, read at the current position: maps of level 0, no offset;
+    `parameters` names its constant weights. Formulas: the functions of the same names in `models.heads`.
+
+    bernoulli         1 channel; input [1]: the logit of level 1.
+    categorical       1 channel; input [num_levels]: logits.
+    logistic_mixture  1 channel; input [3K]: K logits, K means, K log-scales;
+                      3 channels; input [10K]: K logits, then for each of R, G, B: K means, K log-scales, K
+                      coefficients (of R: G on R; of G: B on R; of B: B on G). Means are on the scale
+                      x = 2 level / (num_levels - 1) - 1; log-scales below -7 count as -7; coefficients pass a tanh.
+    mcgsm             1 channel of a density; inputs h [D] and [2] = (m, q), which undo the whitening: pixel =
+                      m + e^q y, y given h being a mixture of C components with S scales each. Parameters, in this
+                      order: priors eta [C, S], scales alpha [C, S], weights beta [C, N], features b [N, D],
+                      linear_features w [C, D], predictors A [C, D], cholesky_factors L [C].
+
+    Levels are drawn by inverting the cumulative distribution at one uniform number a channel, its levels in order; of
+    p^(1/T) renormalised, at temperature T (a channel's own: the mixture's posterior weights stay those of T = 1). A
+    density takes two numbers: at the first its component (c, s), in the order c S + s; at the second the Gaussian's
+    quantile. The value drawn is rounded to float32 before anything reads it, log p among them.
     """
 
     kind: HeadKind
     inputs: tuple[Ref, ...]
     start: int
     stop: int
+    parameters: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
     """A step program. `parameters` maps names to tensors: weights [out, in], biases and boundaries [width].
 
-    `channels` and `num_levels` describe the pixel. Heads are in channel order, one for each channel group; phase
-    pixel(g) runs before head g draws.
+    `channels` and `num_levels` describe the pixel: levels 0..num_levels-1, at most 256, or for num_levels = 0 a
+    density, whose pixels are float32 numbers. Heads are in channel order, one for each channel group; phase pixel(g)
+    runs before head g draws.
     """
 
     channels: int
@@ -174,6 +192,11 @@ class Program:
     def feature(self, name: str) -> Feature:
         """The feature called `name`; KeyError if there is none."""
         return next(f for f in self.features if f.name == name)
+
+    @property
+    def is_density(self) -> bool:
+        """Pixels are real numbers and log_prob is that of a density."""
+        return self.num_levels == 0
 
     @property
     def max_level(self) -> int:

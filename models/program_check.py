@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from models.head_check import check_heads, check_slice
 from models.program import (
     PIXEL,
     Affine,
@@ -37,7 +38,7 @@ def check_program(program: Program) -> None:
         raise ProgramError(f"feature {PIXEL!r} of width {program.channels} and level 0 is missing")
     _check_boundaries(program)
     _check_phase_order(program)
-    _check_heads(program, features)
+    check_heads(program, features)
     last_writer = _last_writers(program, features)
     written: set[tuple[str, int]] = {(f.name, i) for f in program.features if f.is_given for i in range(f.width)}
     for phase in program.phases:
@@ -90,24 +91,6 @@ def _check_phase_order(program: Program) -> None:
         raise ProgramError("every head needs a pixel phase of its group")
 
 
-def _check_heads(program: Program, features: dict[str, Feature]) -> None:
-    channel = 0
-    for head in program.heads:
-        if head.start != channel or head.stop != head.start + 1:
-            raise ProgramError("heads must cover the channels in order, one each")
-        channel = head.stop
-        width = 1 if head.kind == "bernoulli" else program.num_levels
-        if len(head.inputs) != 1 or head.inputs[0].width != width:
-            raise ProgramError(f"head {head.kind} needs one input of width {width}")
-        if head.kind == "bernoulli" and program.num_levels != 2:
-            raise ProgramError("head bernoulli draws two levels")
-        _check_slice(features, head.inputs[0])
-        if (head.inputs[0].dy, head.inputs[0].dx) != (0, 0) or features[head.inputs[0].feature].level:
-            raise ProgramError("a head reads the current position at level 0")
-    if channel != program.channels:
-        raise ProgramError("heads must cover every channel")
-
-
 def _last_writers(program: Program, features: dict[str, Feature]) -> dict[str, Phase]:
     last: dict[str, Phase] = {PIXEL: Phase("pixel", (), len(program.heads))}
     for phase in program.phases:
@@ -119,16 +102,9 @@ def _last_writers(program: Program, features: dict[str, Feature]) -> dict[str, P
     return last
 
 
-def _check_slice(features: dict[str, Feature], ref: Ref) -> None:
-    if ref.feature not in features:
-        raise ProgramError(f"unknown feature {ref.feature!r}")
-    if not 0 <= ref.start < ref.stop <= features[ref.feature].width:
-        raise ProgramError(f"channels {ref.start}:{ref.stop} are outside feature {ref.feature!r}")
-
-
 def _check_operation(program: Program, features: dict[str, Feature], op: Operation) -> None:
     for ref in (*_reads(op), *_writes(op)):
-        _check_slice(features, ref)
+        check_slice(features, ref)
     levels = {features[out.feature].level for out in _writes(op)}
     if len(levels) != 1:
         raise ProgramError("the outputs of one operation must share a level")

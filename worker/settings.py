@@ -29,7 +29,7 @@ class Settings(BaseSettings):
 
     redis_url: str = "redis://127.0.0.1:6379/0"
     bundles_dir: Path = Path("checkpoints")
-    slots: Annotated[int, Field(ge=4, le=256)] = 8
+    slots: Annotated[int, Field(ge=4, le=256, multiple_of=4)] = 8
     model_memory_bytes: Annotated[int, Field(ge=0)] = 1 << 30
     max_queue: Annotated[int, Field(ge=1)] = 1000
     store_bytes: Annotated[int, Field(ge=1)] = 1 << 30

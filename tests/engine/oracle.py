@@ -6,12 +6,13 @@ Whatever has not been computed yet is NaN, so a read that comes too early shows 
 import numpy as np
 
 from models.program import PIXEL, Affine, Feature, Operation, Phase, Pointwise, Program, Ref
+from tests.engine.oracle_heads import head_log_prob
 
 
 def log_prob_map(
     program: Program, image: np.ndarray, vector: np.ndarray | None = None, given_map: np.ndarray | None = None
 ) -> np.ndarray:
-    """log p [row, col, channel] (nats, float64) of levels `image` [row, col, channel]."""
+    """log p [row, col, channel] (nats, float64) of `image` [row, col, channel]."""
     return Oracle(program, image, vector, given_map).run()
 
 
@@ -66,10 +67,12 @@ class Oracle:
                 self._apply_where_due(op, r, c)
             if group < len(self.program.heads):
                 head = self.program.heads[group]
-                level = int(self.image[r, c, head.start])
-                self.values[PIXEL][r, c, head.start] = level
-                parameters = self._read(head.inputs[0], r, c, 0)
-                result[r, c, head.start] = _head_log_prob(head.kind, parameters, level)
+                x = self.image[r, c, head.start : head.stop].tolist()
+                inputs = [self._read(ref, r, c, 0).tolist() for ref in head.inputs]
+                constants = [self.parameters[name].tolist() for name in head.parameters]
+                values = head_log_prob(head.kind, self.program.num_levels, inputs, constants, x)
+                result[r, c, head.start : head.stop] = values
+                self.values[PIXEL][r, c, head.start : head.stop] = x
 
     def _apply_where_due(self, op: Operation, r: int, c: int) -> None:
         k = self._out_feature(op).level
@@ -160,9 +163,3 @@ def _pointwise(op: Pointwise, ins: list[np.ndarray]) -> list[np.ndarray]:
         case "multiply":
             return [np.prod(ins, axis=0)]
     raise AssertionError(op.kind)
-
-
-def _head_log_prob(kind: str, parameters: np.ndarray, level: int) -> float:
-    if kind == "bernoulli":
-        return float(-np.logaddexp(0, -parameters[0] if level else parameters[0]))
-    return float(parameters[level] - np.logaddexp.reduce(parameters))

@@ -1,20 +1,36 @@
 """Random step programs that use every word of the vocabulary, for conformance tests of interpreters."""
 
+import functools
 import random
 from dataclasses import replace
 
 import torch
 
-from models.program import PIXEL, Affine, Feature, Head, Operation, Phase, Pointwise, Program, ProgramError, Ref, Tap
+from models.program import (
+    PIXEL,
+    Affine,
+    Feature,
+    Head,
+    HeadKind,
+    Operation,
+    Phase,
+    Pointwise,
+    Program,
+    ProgramError,
+    Ref,
+    Tap,
+)  # fmt: skip
 
 KINDS = (
     "gate", "glu", "lstm", "spatial_lstm", "relu", "elu", "concat_elu", "tanh", "sigmoid", "add", "multiply",
 )  # fmt: skip
+LEVELS = {"bernoulli": (2,), "categorical": (2, 5), "logistic_mixture": (2, 5, 40), "mcgsm": (0,)}
 INPUT_WIDTHS = {
     "gate": (2,), "glu": (2,), "lstm": (4, 1), "spatial_lstm": (5, 1, 1), "add": (1, 1, 1), "multiply": (1, 1),
 }  # fmt: skip
 
 
+@functools.cache
 def random_program(seed: int) -> Program:
     """A well-formed program, the same for a seed."""
     return _Maker(random.Random(seed)).make()
@@ -24,7 +40,10 @@ class _Maker:
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
         self.channels = rng.choice((1, 1, 3))
-        self.num_levels = rng.choice((2, 2, 5))
+        self.head_kind: HeadKind = rng.choice(("bernoulli", "categorical", "logistic_mixture", "mcgsm"))
+        self.num_levels = rng.choice(LEVELS[self.head_kind])
+        joint = self.head_kind == "logistic_mixture" and rng.random() < 0.6
+        self.groups = [(0, self.channels)] if joint else [(c, c + 1) for c in range(self.channels)]
         self.features = [Feature(PIXEL, self.channels)]
         self.parameters: dict[str, torch.Tensor] = {}
         self.generator = torch.Generator().manual_seed(rng.randrange(2**31))
@@ -36,38 +55,56 @@ class _Maker:
         if rng.random() < 0.5:
             self.phases.append(Phase("row_reverse", ()))
             self.phases.append(Phase("row", ()))
-        self.phases += [Phase("pixel", (), g) for g in range(self.channels + 1)]
+        self.phases += [Phase("pixel", (), g) for g in range(len(self.groups) + 1)]
+        self.heads = tuple(self._head(g, *group) for g, group in enumerate(self.groups))
 
     def make(self) -> Program:
         for index in range(len(self.phases)):
             for _ in range(self.rng.randint(1, 5)):
                 self._extend(index)
-        for c in range(self.channels):  # a head must exist in every group's phase
-            self._head(c)
-        return self._program(self.phases)
+        for group, head in enumerate(self.heads):
+            for ref in head.inputs:
+                self._head_input(group, ref)
+        return self._program(self.features, self.phases, self.parameters)
 
-    def _program(self, phases: list[Phase]) -> Program:
-        return Program(
-            self.channels, self.num_levels, tuple(self.features), tuple(phases), self._heads(), dict(self.parameters)
-        )
+    def _program(self, features: list[Feature], phases: list[Phase], parameters: dict[str, torch.Tensor]) -> Program:
+        return Program(self.channels, self.num_levels, tuple(features), tuple(phases), self.heads, dict(parameters))
 
-    def _heads(self) -> tuple[Head, ...]:
-        kind = "bernoulli" if self.num_levels == 2 else "categorical"
-        width = 1 if self.num_levels == 2 else self.num_levels
-        return tuple(Head(kind, (Ref(f"logits{c}", 0, width),), c, c + 1) for c in range(self.channels))
+    def _head(self, group: int, start: int, stop: int) -> Head:
+        """A head whose inputs are features that do not exist yet."""
+        ref = Ref(f"head{group}", 0, self._head_width(stop - start))
+        if self.head_kind != "mcgsm":
+            return Head(self.head_kind, (ref,), start, stop)
+        components, scales, features = (self.rng.randint(1, 3) for _ in range(3))
+        shapes = [(components, scales)] * 2 + [(components, features), (features, ref.width)]
+        names = [self._weight(*shape) for shape in (*shapes, (components, ref.width), (components, ref.width))]
+        factors = self._weight(components)
+        self.parameters[factors] += self.parameters[factors].sign()  # not near 0
+        return Head("mcgsm", (ref, Ref(f"whitening{group}", 0, 2)), start, stop, (*names, factors))
 
-    def _head(self, c: int) -> None:
-        width = 1 if self.num_levels == 2 else self.num_levels
-        index = next(i for i, p in enumerate(self.phases) if p.kind == "pixel" and p.group == c)
-        self.features.append(Feature(f"logits{c}", width))
+    def _head_width(self, num_channels: int) -> int:
+        match self.head_kind:
+            case "bernoulli":
+                return 1
+            case "categorical":
+                return self.num_levels
+            case "logistic_mixture":
+                return (3 if num_channels == 1 else 10) * self.rng.randint(1, 2)
+        return self.rng.randint(1, 5)
+
+    def _head_input(self, group: int, out: Ref) -> None:
+        index = next(i for i, p in enumerate(self.phases) if p.kind == "pixel" and p.group == group)
+        self.features.append(Feature(out.feature, out.width))
         taps: list[Tap] = []
         for _ in range(200):
-            tap = self._tap(width, Feature("", width))
-            if tap and self._is_well_formed(index, Affine(Ref(f"logits{c}", 0, width), (tap,))):
+            tap = self._tap(out.width, Feature("", out.width))
+            if tap and self._is_well_formed(index, Affine(out, (tap,))):
                 taps.append(tap)
             if len(taps) == 4:
                 break
-        self._append(index, Affine(Ref(f"logits{c}", 0, width), tuple(taps), self._weight(width)))
+        self._append(index, Affine(out, tuple(taps), self._weight(out.width)))
+        if self.head_kind == "mcgsm":  # floats are fed back: keep them in bounds
+            self._append(index, Pointwise("tanh", (out,), (out,)))
 
     def _extend(self, index: int) -> None:
         """Add one random operation that is well formed where it stands; rarely none is found."""
@@ -87,17 +124,16 @@ class _Maker:
         phases = list(self.phases)
         phases[index] = replace(phases[index], ops=(*phases[index].ops, op))
         features = list(self.features)
-        width = 1 if self.num_levels == 2 else self.num_levels
-        parameters = dict(self.parameters) | {"one": torch.zeros(width)}
-        for c in range(self.channels):
-            name = f"logits{c}"
-            if all(f.name != name for f in features):
-                features.append(Feature(name, width))
-            at = next(i for i, p in enumerate(phases) if p.kind == "pixel" and p.group == c)
-            if not any(isinstance(o, Affine) and o.out.feature == name for o in phases[at].ops):
-                phases[at] = replace(phases[at], ops=(*phases[at].ops, Affine(Ref(name, 0, width), (), "one")))
+        parameters = dict(self.parameters)
+        for group, ref in ((g, ref) for g, head in enumerate(self.heads) for ref in head.inputs):
+            parameters[f"zeros{ref.width}"] = torch.zeros(ref.width)
+            if all(f.name != ref.feature for f in features):
+                features.append(Feature(ref.feature, ref.width))
+            at = next(i for i, p in enumerate(phases) if p.kind == "pixel" and p.group == group)
+            if not any(isinstance(o, Affine) and o.out.feature == ref.feature for o in phases[at].ops):
+                phases[at] = replace(phases[at], ops=(*phases[at].ops, Affine(ref, (), f"zeros{ref.width}")))
         try:
-            Program(self.channels, self.num_levels, tuple(features), tuple(phases), self._heads(), parameters)
+            self._program(features, phases, parameters)
         except ProgramError:
             return False
         return True

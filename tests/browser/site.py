@@ -1,0 +1,86 @@
+"""The whole service for a browser: Valkey, a worker with three small models and a damaged one, the HTTP process."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from tests.services import ROOT, Valkey, running_worker, wait_until, write_tiny_bundle
+
+GREY, BINARY, SLOW, DAMAGED = "grey", "binary", "slow", "damaged"
+CLASSES = ["class 0", "class 1", "class 2"]
+SLOW_SIZE = 40
+"""Images of this size take a second or two: long enough to look at one that is half drawn."""
+
+
+@dataclass
+class Site:
+    """`python -m app` in a process of its own, always at the same address."""
+
+    redis_url: str
+    log_file: Path
+    port: int = field(default_factory=lambda: free_port())
+    process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/"
+
+    def start(self) -> None:
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "SCANLINE_REDIS_URL": self.redis_url,
+            "SCANLINE_PORT": str(self.port),
+        }
+        with self.log_file.open("ab") as log:
+            argv = [sys.executable, "-m", "app"]
+            self.process = subprocess.Popen(argv, env=environment, cwd=ROOT, stdout=log, stderr=log)
+        wait_until(self.answers, 60, "the page")
+
+    def kill(self) -> None:
+        """kill -9: every open connection breaks."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}healthz").is_success
+        except httpx.TransportError:
+            return False
+
+    def admitted(self) -> set[str]:
+        models = httpx.get(f"{self.url}v1/models").json()["data"]
+        return {model["id"] for model in models if model["status"] == "admitted"}
+
+
+@contextmanager
+def running_site(folder: Path) -> Iterator[Site]:
+    bundles = folder / "bundles"
+    write_tiny_bundle(bundles, GREY, num_levels=16, num_classes=len(CLASSES))
+    write_tiny_bundle(bundles, BINARY)
+    write_tiny_bundle(bundles, SLOW, height=SLOW_SIZE, width=SLOW_SIZE)
+    write_tiny_bundle(bundles, DAMAGED)
+    (bundles / DAMAGED / "model.safetensors").write_bytes(b"not weights")
+    with Valkey() as valkey, running_worker(valkey, bundles, folder / "worker.log"):
+        site = Site(valkey.url, folder / "app.log")
+        site.start()
+        try:
+            wait_until(lambda: site.admitted() == {GREY, BINARY, SLOW}, 180, "the admission of all models")
+            yield site
+        finally:
+            site.kill()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port

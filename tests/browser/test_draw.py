@@ -1,0 +1,110 @@
+"""Drawing: rows appear while they are drawn, seeds reproduce, jobs are canceled, resumed and found again."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.site import GREY, SLOW, SLOW_SIZE, Site
+from tests.browser.visit import Visit
+from tests.services import wait_until
+
+
+def test_rows_appear_before_the_image_is_finished(visit: Visit, page: Page) -> None:
+    visit.open(model=SLOW, n=2, seed=1)
+    visit.submit()
+    seen: set[tuple[int, ...]] = set()
+
+    def several_stages() -> bool:
+        page.wait_for_timeout(50)
+        seen.add(tuple(visit.rows_drawn()))
+        return len([rows for rows in seen if rows and 0 < rows[0] < SLOW_SIZE]) >= 3
+
+    wait_until(several_stages, what="rows in between")
+    expect(page.locator("#state")).to_contain_text("Drawing")
+    visit.wait_for("succeeded")
+    expect(page.locator("#state")).to_have_text(re.compile(r"Done in \d+\.\d s"))
+    assert visit.rows_drawn() == []
+    assert all(len(set(pixels)) == 2 for pixels in visit.pixels())
+
+
+def test_same_seed_same_pixels(visit: Visit, page: Page) -> None:
+    form = {"model": GREY, "class": "class 1", "n": 3, "seed": 42}
+    first = visit.draw(**form)
+    page.goto("about:blank")
+    assert visit.draw(**form) == first
+    page.get_by_role("button", name="New seed").click()
+    visit.submit()
+    expect(page.locator("#result-facts")).not_to_contain_text("seed 42 ")
+    visit.wait_for("succeeded")
+    assert visit.pixels() != first
+
+
+def test_sample_shows_its_probability_png_and_receipt(visit: Visit, page: Page) -> None:
+    visit.draw(model=GREY, n=1, seed=2**64 - 1, **{"class": "class 2"})
+    expect(page.locator("#result-facts")).to_contain_text("seed 18446744073709551615")
+    expect(page.locator(".sample-facts")).to_have_text(re.compile(r"−\d+\.\d\d nats.*\d\.\d{3} bits/dim"))
+    with page.expect_download() as download:
+        page.get_by_role("link", name="PNG of image 1").click()
+    assert download.value.path().read_bytes().startswith(b"\x89PNG")
+    page.get_by_role("button", name="Receipt of image 1").click()
+    dialog = page.get_by_role("dialog", name="Receipt")
+    expect(dialog).to_contain_text("18446744073709551615")
+    expect(dialog).to_contain_text("sha256")
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+
+
+def test_cancel(visit: Visit, page: Page) -> None:
+    visit.open(model=SLOW, n=4, seed=3)
+    visit.submit()
+    wait_until(lambda: any(visit.rows_drawn()), what="a row")
+    page.get_by_role("button", name="Cancel").click()
+    visit.wait_for("canceled")
+    expect(page.locator("#live")).to_have_text("Canceled")
+    assert page.evaluate("document.activeElement.id") == "result"
+
+
+def test_reload_in_the_middle_goes_on(visit: Visit, page: Page) -> None:
+    visit.open(model=SLOW, n=1, seed=4)
+    visit.submit()
+    wait_until(lambda: any(visit.rows_drawn()), what="a row")
+    page.reload()
+    visit.wait_for("succeeded")
+    assert len(visit.pixels()[0]) == SLOW_SIZE**2
+
+
+def test_stream_goes_on_after_the_server_was_killed(visit: Visit, page: Page, site: Site) -> None:
+    visit.allow("net::ERR_")
+    visit.open(model=SLOW, n=2, seed=5)
+    visit.submit()
+    wait_until(lambda: any(visit.rows_drawn()), what="a row")
+    site.kill()
+    expect(page.get_by_text("Connection lost")).to_be_visible()
+    site.start()
+    visit.wait_for("succeeded")
+    expect(page.get_by_text("Connection lost")).to_be_hidden()
+    assert visit.rows_drawn() == []
+
+
+def test_link_reproduces_the_form(visit: Visit, page: Page) -> None:
+    visit.open(model=GREY, n=2, seed=7, temperature=0.5, **{"class": "class 2"})
+    page.locator("#n").fill("5")
+    page.keyboard.press("Tab")
+    link = page.url
+    page.goto("about:blank")
+    page.goto(link)
+    expect(page.get_by_role("radio", name="class 2")).to_be_checked()
+    expect(page.locator("input[name=model]:checked")).to_have_value(GREY)
+    for field, value in (("n", "5"), ("seed", "7"), ("temperature", "0.5")):
+        expect(page.locator(f"#{field}")).to_have_value(value)
+
+
+def test_recent_jobs_survive_a_reload(visit: Visit, page: Page) -> None:
+    pixels = visit.draw(model=GREY, n=2, seed=8)
+    page.goto("about:blank")
+    visit.open()
+    page.get_by_role("button", name=re.compile("sample · grey · class 0")).click()
+    visit.wait_for("succeeded")
+    assert visit.pixels() == pixels
+    expect(page.locator("#seed")).to_have_value("8")
+    expect(page.locator("#curl")).to_contain_text('"seed":8')
