@@ -21,11 +21,11 @@ async def healthz() -> Health:
     "/readyz", summary="Can a job be served?", responses=problem_responses(Code.NO_WORKER, Code.STORE_UNAVAILABLE)
 )
 def readyz(services: WithServices) -> Readiness:
-    """200 when the job store answers and a worker with an admitted model is alive."""
-    workers = services.records.workers()
+    """200 when the job store answers and a worker is alive that has looked through its bundles and admitted one."""
+    workers = [worker for worker in services.records.workers() if worker.is_complete]
     models = sorted({card.id for worker in workers for card in worker.cards if card.status == "admitted"})
     if not models:
-        raise ApiError(Code.NO_WORKER, f"{len(workers)} workers are alive, none with an admitted model.")
+        raise ApiError(Code.NO_WORKER, f"{len(workers)} workers have looked through their bundles, none has admitted one.")
     return Readiness(workers=len(workers), models=models)
 
 

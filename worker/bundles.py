@@ -27,7 +27,7 @@ class Bundles:
 
     Args:
         admit: from a folder to its card.
-        on_change: called after every bundle that came, changed or went.
+        on_change: called after every bundle that came, changed or went, and after the first look.
     """
 
     def __init__(self, root: Path, admit: Callable[[Path], Card], on_change: Callable[[], None]) -> None:
@@ -45,12 +45,20 @@ class Bundles:
             entry = self._entries.get(name)
             if (entry is None or entry.fingerprint != now) and self._has_settled(name, now):
                 self._take(name, now)
+        is_first = self._seen is None
         self._seen = found
+        if is_first:
+            self._on_change()
 
     def cards(self) -> tuple[Card, ...]:
         """Of all bundles, by id."""
         entries = self._entries
         return tuple(entries[name].card for name in sorted(entries))
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the folder has been looked through once."""
+        return self._seen is not None
 
     def find(self, model_id: str) -> Entry | None:
         """The admitted bundle of that id."""

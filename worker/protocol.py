@@ -129,13 +129,17 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class WorkerReport:
-    """A worker's heartbeat: what it serves. Times are seconds since 1970."""
+    """A worker's heartbeat: what it serves. Times are seconds since 1970.
+
+    `is_complete`: every bundle that lay in its folder when it started has been admitted or refused.
+    """
 
     worker: str
     started_at: float
     heartbeat_at: float
     version: str
     cards: tuple[Card, ...]
+    is_complete: bool = True
 
 
 def encode(document: "JobRequest | Card | WorkerReport") -> str:

@@ -34,8 +34,8 @@ BROKEN = Card("broken", "00" * 32, "refused", reason="its weights have another h
 CARDS = (CLOTHES, INK, COLOUR, BROKEN)
 
 
-def publish(leases: Leases, cards: tuple[Card, ...] = CARDS) -> None:
-    leases.publish(WorkerReport("test-worker", 0.0, 0.0, "0", cards), ttl_s=60)
+def publish(leases: Leases, cards: tuple[Card, ...] = CARDS, is_complete: bool = True) -> None:
+    leases.publish(WorkerReport("test-worker", 0.0, 0.0, "0", cards, is_complete), ttl_s=60)
 
 
 def image_file(pixels: Any, mode: str | None = None, file_format: str = "PNG", **options: Any) -> bytes:

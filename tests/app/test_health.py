@@ -30,6 +30,12 @@ def test_ready_means_a_worker_with_an_admitted_model(client: TestClient, leases:
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "no_worker")
 
 
+def test_a_worker_that_still_looks_through_its_bundles_is_not_ready(client: TestClient, leases: Leases) -> None:
+    publish(leases, is_complete=False)
+    assert client.get("/readyz").status_code == 503
+    assert client.post("/v1/samples", json={"model": "ink"}).status_code == 202
+
+
 def test_metrics_tell_the_truth_about_jobs(client: TestClient, leases: Leases) -> None:
     job_ids = [client.post("/v1/samples", json={"model": "ink"}).json()["id"] for _ in range(3)]
     draw(leases, job_ids[0])

@@ -44,15 +44,21 @@ def test_what_lies_there_at_the_start_is_admitted_at_once(folder: Folder) -> Non
     assert folder.bundles.admitted() == {"tiny"}
 
 
+def test_the_first_look_is_announced_even_if_it_finds_nothing(folder: Folder) -> None:
+    assert not folder.bundles.is_complete
+    folder.bundles.scan()
+    assert folder.bundles.is_complete and folder.changes == 1
+
+
 def test_what_comes_later_is_admitted_once_it_stays_the_same(folder: Folder) -> None:
     folder.bundles.scan()
     write_tiny_bundle(folder.root, "tiny")
     folder.bundles.scan()
     assert not folder.cards()
     folder.bundles.scan()
-    assert folder.cards()["tiny"].status == "admitted" and folder.changes == 1
+    assert folder.cards()["tiny"].status == "admitted" and folder.changes == 2
     folder.bundles.scan()
-    assert folder.changes == 1
+    assert folder.changes == 2
 
 
 def test_what_goes_is_forgotten(folder: Folder) -> None:
@@ -61,7 +67,7 @@ def test_what_goes_is_forgotten(folder: Folder) -> None:
     shutil.rmtree(folder.root / "tiny")
     folder.bundles.scan()
     assert not folder.cards() and folder.bundles.find("tiny") is None
-    assert folder.bundles.gone() == {"tiny"} and folder.changes == 2
+    assert folder.bundles.gone() == {"tiny"} and folder.changes == 3
 
 
 def test_a_refused_bundle_is_tried_again_when_it_changes(folder: Folder) -> None:
