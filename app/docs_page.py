@@ -15,7 +15,8 @@ METHODS = ("get", "post", "delete")
 def page(title: str, body: str) -> str:
     return (
         f'<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{escape(title)} - Scanline</title>'
-        '<meta name="viewport" content="width=device-width"><link rel="stylesheet" href="/docs.css"></head>\n'
+        '<meta name="viewport" content="width=device-width"><link rel="icon" href="/icon.svg">'
+        '<link rel="stylesheet" href="/docs.css"></head>\n'
         f"<body><main><h1>{escape(title)}</h1>\n{body}\n</main></body>\n</html>\n"
     )
 

@@ -25,7 +25,9 @@ def readyz(services: WithServices) -> Readiness:
     workers = [worker for worker in services.records.workers() if worker.is_complete]
     models = sorted({card.id for worker in workers for card in worker.cards if card.status == "admitted"})
     if not models:
-        raise ApiError(Code.NO_WORKER, f"{len(workers)} workers have looked through their bundles, none has admitted one.")
+        raise ApiError(
+            Code.NO_WORKER, f"{len(workers)} workers have looked through their bundles, none has admitted one."
+        )
     return Readiness(workers=len(workers), models=models)
 
 
