@@ -1,0 +1,22 @@
+import torch
+
+from training.batches import Batches, batch_indices
+from training.datasets import Split
+
+
+def test_an_epoch_visits_every_image_once() -> None:
+    seen = torch.cat([batch_indices(30, 5, seed=1, step=step) for step in range(6)])
+    assert sorted(seen.tolist()) == list(range(30))
+
+
+def test_epochs_and_seeds_are_shuffled_differently() -> None:
+    orders = [batch_indices(100, 100, seed, step).tolist() for seed, step in ((1, 0), (1, 1), (2, 0))]
+    assert len({tuple(order) for order in orders}) == 3
+
+
+def test_batches_go_on_from_the_step_they_are_told() -> None:
+    split = Split(torch.arange(20).reshape(20, 1, 1, 1), torch.arange(20))
+    from_start = iter(Batches(split, 4, 3, lambda: 0))
+    resumed = iter(Batches(split, 4, 3, lambda: 7))
+    expected = [next(from_start)[1].tolist() for _ in range(12)][7:]
+    assert [next(resumed)[1].tolist() for _ in range(5)] == expected

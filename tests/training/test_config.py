@@ -1,0 +1,57 @@
+from pathlib import Path
+
+import pytest
+
+import training
+from training.config import ConfigError, FitConfig, read_fit_config
+from training.datasets import find
+
+CONFIGS = sorted((Path(training.__file__).parent / "configs").glob("*.toml"))
+GOOD = """
+id = "tiny"
+data = "mnist"
+conditional = true
+seed = 1
+batch_size = 4
+max_steps = 10
+learning_rate = 1e-3
+[sizes]
+width = 2
+dilations = [1]
+"""
+
+
+def read(text: str, folder: Path) -> FitConfig:
+    (folder / "run.toml").write_text(text)
+    return read_fit_config(folder / "run.toml")
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_shipped_config_is_read_and_is_named_as_its_bundle(path: Path) -> None:
+    config = read_fit_config(path)
+    assert config.id == path.stem
+    assert find(config.data)
+
+
+def test_a_config_is_read(tmp_path: Path) -> None:
+    assert read(GOOD, tmp_path).sizes == {"width": 2, "dilations": [1]}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("momentum = 1" + GOOD, "unknown momentum; there are id, data"),
+        (GOOD.replace("seed = 1", ""), "seed"),
+        (GOOD.replace("batch_size = 4", "batch_size = 0"), "batch_size must be positive"),
+        ("ema_decay = 1.0" + GOOD, r"ema_decay must be in \[0, 1\)"),
+        (GOOD + "]", "run.toml"),
+    ],
+)
+def test_a_wrong_config_is_refused_with_the_reason(text: str, reason: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=reason):
+        read(text, tmp_path)
+
+
+def test_a_missing_config_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="No such file"):
+        read_fit_config(tmp_path / "none.toml")

@@ -1,0 +1,106 @@
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from models.bundle import Bundle, load_bundle
+from models.bundle_config import ByClass, Estimate, ImageShape
+from tests.training.data import NUM_TEST, SIDE, write_tiny
+from training.config import ConfigError, FitConfig
+from training.datasets import load
+from training.fit import fit, one_hot
+from training.samples import grid
+from training.ship import bundle_run, recheck, rewrite
+
+CONFIG = FitConfig(
+    id="tiny",
+    data="mnist",
+    conditional=True,
+    sizes={"width": 2, "dilations": [1], "head_width": 4},
+    seed=1,
+    batch_size=4,
+    max_steps=20,
+    learning_rate=1e-2,
+    validate_every=10,
+    checkpoint_every=10,
+    num_validation=8,
+    bf16=False,
+    compile=False,
+    limits="it knows nothing\nit is small",
+)
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::UserWarning:lightning"),
+    pytest.mark.filterwarnings("ignore:.*LeafSpec.*"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with tiny data, a finished run and its bundle."""
+    folder = tmp_path_factory.mktemp("ship")
+    write_tiny(folder / "data", "mnist", num_levels=256)
+    fit(CONFIG, folder / "runs", folder / "data", progress=False)
+    bundle_run(CONFIG, folder / "runs", folder / "data", folder / "checkpoints", judge=False)
+    return folder
+
+
+@pytest.fixture
+def bundle(root: Path) -> Bundle:
+    return load_bundle(root / "checkpoints" / "tiny")
+
+
+def test_the_bundle_says_what_was_trained(bundle: Bundle) -> None:
+    config = bundle.config
+    assert config.image == ImageShape(SIDE, SIDE)
+    assert config.head == "categorical"
+    assert isinstance(config.conditioning, ByClass)
+    assert config.conditioning.names == tuple("0123456789")
+    assert (config.training.steps % 10, config.training.images_seen) == (0, 4 * config.training.steps)
+    assert config.evaluation.num_images == NUM_TEST
+
+
+def test_its_figures_are_those_of_its_weights(bundle: Bundle, root: Path) -> None:
+    test = load("mnist", root / "data")["test"]
+    log_prob = bundle.model.log_prob(test.images, one_hot(test.labels, 10))
+    assert bundle.config.evaluation.log_prob_nats.mean == pytest.approx(log_prob.mean().item(), abs=1e-3)
+    assert recheck(bundle, root / "data", progress=False)
+
+
+def test_wrong_figures_are_found_and_put_right(bundle: Bundle, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wrong = dataclasses.replace(bundle.config.evaluation, log_prob_nats=Estimate(-1.0, 0.1))
+    rewrite(bundle, wrong, "none")
+    assert not recheck(load_bundle(bundle.directory), root / "data", progress=False)
+    assert "log_prob_nats.mean: told -1.0, measured" in capsys.readouterr().out
+    recheck(load_bundle(bundle.directory), root / "data", CONFIG.limits, progress=False)
+    assert recheck(load_bundle(bundle.directory), root / "data", progress=False)
+
+
+def test_the_card_shows_figures_limits_and_pictures(bundle: Bundle) -> None:
+    card = (bundle.directory / "README.md").read_text()
+    assert f"{-bundle.config.evaluation.log_prob_nats.mean:.2f} ± " in card
+    assert "- it knows nothing\n- it is small\n" in card
+    assert "CC BY-SA 3.0" in card
+    for name in ("samples.png", "curve.svg"):
+        assert f"({name})" in card and (bundle.directory / name).stat().st_size > 0
+    with Image.open(bundle.directory / "samples.png") as picture:
+        assert picture.format == "PNG"
+
+
+def test_a_run_without_a_validation_is_not_shipped(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="has not been validated yet"):
+        bundle_run(CONFIG, tmp_path / "runs", tmp_path / "data", tmp_path / "checkpoints")
+
+
+def test_a_grid_holds_every_image_once() -> None:
+    images = torch.arange(4 * 4, dtype=torch.uint8).reshape(4, 1, 2, 2)
+    picture = grid(images, num_levels=256, columns=2, zoom=1, gap=1)
+    assert picture.size == (7, 7)
+    assert [picture.getpixel((x, y)) for y in (1, 2, 4, 5) for x in (1, 2, 4, 5)] == [
+        *(0, 1, 4, 5),
+        *(2, 3, 6, 7),
+        *(8, 9, 12, 13),
+        *(10, 11, 14, 15),
+    ]

@@ -1,0 +1,81 @@
+"""What a training run is: a TOML file of `training/configs/`, read strictly."""
+
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+
+class ConfigError(ValueError):
+    """A run configuration that cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class FitConfig:
+    """One run.
+
+    Attributes:
+        id: name of the bundle and of the folder in `runs/`.
+        data: a name known to `training.datasets`.
+        conditional: the model is told the class of every image.
+        sizes: constructor arguments of the Gated PixelCNN besides channels, levels and classes.
+        seed: of the weights, the order of images and dropout.
+        batch_size: images a step.
+        max_steps: optimiser steps; the cosine ends here.
+        learning_rate: its peak, after `warmup_steps` of linear rise.
+        ema_decay: of the averaged weights that are validated and shipped.
+        validate_every: steps between validations on the first `num_validation` validation images.
+        checkpoint_every: steps between checkpoints; what lies after the last one is lost to a kill and done again.
+        patience: validations without an improvement after which the run stops.
+        num_validation: images of the validation split used while training.
+        bf16: autocast of the network to bfloat16; the loss stays in float32.
+        compile: let torch.compile (needs a C++ compiler) speed up the step.
+        limits: known limits of the finished model, one a line, for its card.
+    """
+
+    id: str
+    data: str
+    conditional: bool
+    sizes: dict[str, Any]
+    seed: int
+    batch_size: int
+    max_steps: int
+    learning_rate: float
+    warmup_steps: int = 200
+    ema_decay: float = 0.9995
+    validate_every: int = 1_000
+    checkpoint_every: int = 250
+    patience: int = 8
+    num_validation: int = 2_000
+    bf16: bool = True
+    compile: bool = True
+    limits: str = ""
+
+
+def read_fit_config(path: Path) -> FitConfig:
+    """Parse and check a TOML file; ConfigError names the field that is wrong."""
+    try:
+        values = tomllib.loads(path.read_text())
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+    known = {f.name: f for f in fields(FitConfig)}
+    if unknown := sorted(set(values) - set(known)):
+        raise ConfigError(f"{path}: unknown {', '.join(unknown)}; there are {', '.join(known)}")
+    try:
+        config = FitConfig(**values)
+    except TypeError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    for name in (
+        "batch_size",
+        "max_steps",
+        "learning_rate",
+        "validate_every",
+        "checkpoint_every",
+        "patience",
+        "num_validation",
+    ):
+        if getattr(config, name) <= 0:
+            raise ConfigError(f"{path}: {name} must be positive")
+    if not 0 <= config.ema_decay < 1:
+        raise ConfigError(f"{path}: ema_decay must be in [0, 1)")
+    return config

@@ -1,0 +1,153 @@
+"""Fits a model: Lightning runs the loop, keeps checkpoints and the moving average; the lines here say what to fit."""
+
+import logging
+import math
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar, WeightAveraging
+from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor
+from torch.utils.data import DataLoader, TensorDataset
+
+from models.gated_pixelcnn import GatedPixelCNN
+from training.batches import Batch, Batches
+from training.config import FitConfig
+from training.datasets import Split, find, load
+
+
+class Fit(pl.LightningModule):
+    """A Gated PixelCNN with its loss, -log_prob in nats, and its optimiser."""
+
+    def __init__(self, config: FitConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.model = build_model(config)
+        if config.bf16:
+            self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        # In a tuple, so that it is no submodule: the averaged copy and the state dict know `model` alone.
+        compiled = torch.compile(self.model.log_prob) if config.compile else self.model.log_prob
+        self.training_log_prob = (compiled,)
+        self.hours = 0.0
+        self.started = time.monotonic()
+
+    def nll(self, batch: Batch, log_prob: Callable[..., Tensor]) -> Tensor:
+        """Mean -log_prob in nats of a batch."""
+        images, labels = batch
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.config.bf16):
+            return -log_prob(images, one_hot(labels, self.model.context_size)).mean()
+
+    def on_train_start(self) -> None:
+        self.started = time.monotonic()
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        torch.manual_seed(self.config.seed * 1_000_003 + self.global_step)  # dropout of a resumed run is the same
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        nll = self.nll(batch, self.training_log_prob[0])
+        self.log("train_nats", nll, prog_bar=True)
+        return nll
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        # Not the compiled function: another batch size would make it compile anew, for any size and slower.
+        nll = self.nll(batch, self.model.log_prob)
+        self.log("validation_nats", nll, prog_bar=True, batch_size=len(batch[0]))
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        optimizer = torch.optim.Adam(self.parameters(), self.config.learning_rate, fused=True)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate_factor(step, self.config))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["hours"] = self.hours_so_far()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.hours = checkpoint["hours"]
+
+    def hours_so_far(self) -> float:
+        """Wall-clock hours of training, interruptions left out."""
+        return self.hours + (time.monotonic() - self.started) / 3600
+
+
+def build_model(config: FitConfig) -> GatedPixelCNN:
+    """The untrained network of a run, its weights a function of the seed."""
+    torch.manual_seed(config.seed)
+    data = find(config.data)
+    num_classes = len(data.class_names) if config.conditional else 0
+    return GatedPixelCNN(channels=1, num_levels=data.num_levels, num_classes=num_classes, **config.sizes)
+
+
+def one_hot(labels: Tensor, num_classes: int) -> Tensor | None:
+    """Context [batch, num_classes], None for an unconditional model."""
+    return torch.nn.functional.one_hot(labels, num_classes).float() if num_classes else None
+
+
+def learning_rate_factor(step: int, config: FitConfig) -> float:
+    """Linear rise over `warmup_steps`, then half a cosine down to 0 at `max_steps`."""
+    warmup = min(1.0, (step + 1) / max(1, config.warmup_steps))
+    return warmup * 0.5 * (1 + math.cos(math.pi * min(1.0, step / config.max_steps)))
+
+
+def averaging(decay: float) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    """Exponential moving average of weights; until 1 / (1 - decay) steps are done it forgets faster, so that
+    early validations do not measure the random start."""
+
+    def average(averaged: Tensor, current: Tensor, num_averaged: Tensor) -> Tensor:
+        n = int(num_averaged)
+        return averaged.lerp(current, 1 - min(decay, (1 + n) / (10 + n)))
+
+    return average
+
+
+def fit(config: FitConfig, runs: Path, data_root: Path, progress: bool = True) -> Path:
+    """Train until `max_steps` or the early stop; go on from `runs/<id>/last.ckpt` if there is one. The run's folder."""
+    torch.set_num_threads(1)  # several runs share a machine better than several threads share these small maps
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # tips and the absence of a GPU
+    warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")  # that is how one resumes
+    folder = runs / config.id
+    splits = load(config.data, data_root)
+    module = Fit(config)
+    trainer = pl.Trainer(
+        accelerator="cpu",
+        max_steps=config.max_steps,
+        max_epochs=-1,
+        val_check_interval=config.validate_every,
+        check_val_every_n_epoch=None,
+        num_sanity_val_steps=0,
+        log_every_n_steps=50,
+        callbacks=callbacks(config, folder, progress),
+        logger=CSVLogger(folder, name="log"),
+        enable_progress_bar=progress,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+    )
+    batches = Batches(splits["train"], config.batch_size, config.seed, lambda: trainer.global_step)
+    last = folder / "last.ckpt"
+    trainer.fit(
+        module,
+        DataLoader(batches, batch_size=None),
+        DataLoader(_validation(splits["validation"], config.num_validation), batch_size=250),
+        ckpt_path=last if last.exists() else None,
+    )
+    return folder
+
+
+def callbacks(config: FitConfig, folder: Path, progress: bool) -> list[Callback]:
+    """Average, checkpoints `last` (to go on from) and `best` (to ship), early stop, progress bar."""
+    chosen: list[Callback] = [
+        WeightAveraging(avg_fn=averaging(config.ema_decay), use_buffers=False),
+        ModelCheckpoint(folder, "best", monitor="validation_nats", enable_version_counter=False),
+        ModelCheckpoint(folder, "last", every_n_train_steps=config.checkpoint_every, enable_version_counter=False),
+        EarlyStopping("validation_nats", patience=config.patience),
+    ]
+    return [*chosen, TQDMProgressBar(refresh_rate=50)] if progress else chosen
+
+
+def _validation(split: Split, num_images: int) -> TensorDataset:
+    return TensorDataset(split.images[:num_images], split.labels[:num_images])

@@ -1,0 +1,54 @@
+"""Samples of a bundle, drawn by the engine: for the card's picture and for the classifier."""
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from tqdm import tqdm  # type: ignore[import-untyped]
+
+from engine.draw import draw
+from models.base import Model
+
+SEED = 2016
+
+
+def draw_samples(
+    model: Model, labels: Tensor, height: int, width: int, seed: int = SEED, progress: bool = False
+) -> Tensor:
+    """One sample per label [image], at temperature 1: uint8 levels [image, channel, row, col].
+
+    `labels` are classes for a conditional model; for another only their number counts.
+    """
+    contexts = None
+    if model.context_size:
+        contexts = list(np.eye(model.context_size, dtype=np.float32)[labels.numpy()])
+    with tqdm(total=len(labels), desc="draw", unit="img", disable=not progress) as bar, torch.inference_mode():
+        images, _ = draw(
+            model.program(),
+            len(labels),
+            height,
+            width,
+            seed,
+            contexts,
+            num_slots=100,
+            progress=lambda done: bar.update(done - bar.n),
+        )
+    return torch.from_numpy(images).movedim(-1, 1)
+
+
+def classes_in_turn(num_images: int, num_classes: int) -> Tensor:
+    """Labels [num_images] 0, 1, … num_classes - 1, 0, …: equally many of each; zeros without classes."""
+    return torch.arange(num_images) % max(1, num_classes)
+
+
+def grid(images: Tensor, num_levels: int, columns: int = 10, zoom: int = 3, gap: int = 2) -> Image.Image:
+    """Images [image, 1, row, col] as one greyscale picture, `columns` in a line."""
+    scaled = (images[:, 0].float() * (255 / (num_levels - 1))).round().byte().numpy()
+    count, height, width = scaled.shape
+    lines = -(-count // columns)
+    sheet = np.full((lines * (height + gap) + gap, columns * (width + gap) + gap), 127, np.uint8)
+    for k, image in enumerate(scaled):
+        top, left = gap + k // columns * (height + gap), gap + k % columns * (width + gap)
+        sheet[top : top + height, left : left + width] = image
+    picture = Image.fromarray(sheet)
+    return picture.resize((picture.width * zoom, picture.height * zoom), Image.Resampling.NEAREST)
