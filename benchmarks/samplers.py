@@ -1,0 +1,70 @@
+"""The ways to draw that are compared. Each measures processor seconds a pixel of one image, once a call."""
+
+import copy
+from collections.abc import Callable
+
+import torch
+
+from benchmarks.clock import seconds
+from engine.lane import Lane
+from engine.native.library import NativeProgram, NativeSlots
+from engine.request import DrawRequest
+from engine.torch_interpreter import SLOT_MULTIPLE, TorchInterpreter
+from models.gated_pixelcnn import GatedPixelCNN
+
+Sampler = Callable[[], float]
+
+
+def naive(model: GatedPixelCNN, num_images: int, size: int) -> Sampler:
+    """One forward pass of whole images for every pixel, as samplers without a cache do it, in the faster layout."""
+    layouts = [torch.contiguous_format, torch.channels_last]
+    runs = [_forward(copy.deepcopy(model), num_images, size, layout) for layout in layouts]
+    best = min(runs, key=lambda run: min(seconds(run), seconds(run)))
+    return lambda: seconds(best) / num_images
+
+
+def _forward(model: GatedPixelCNN, num_images: int, size: int, layout: torch.memory_format) -> Callable[[], object]:
+    model.to(memory_format=layout)  # type: ignore[call-overload]
+    x = torch.zeros(num_images, 1, size, size).to(memory_format=layout)
+    row = column = size // 2
+
+    @torch.inference_mode()
+    def run() -> None:
+        x[:, :, row, column] = torch.bernoulli(torch.sigmoid(model(x)[:, :, row, column]))
+
+    return run
+
+
+def torch_interpreter(model: GatedPixelCNN, num_images: int, size: int) -> Sampler:
+    """A row a call. It runs multiples of SLOT_MULTIPLE slots: fewer images cost as much."""
+    lane = Lane(TorchInterpreter(model.program(), size, size, -(-num_images // SLOT_MULTIPLE) * SLOT_MULTIPLE))
+    names = iter(range(10**9))
+
+    def row() -> None:
+        for _ in range(size):
+            lane.step(lambda: DrawRequest(str(k := next(names)), "", size, size, 1, k))
+
+    row()  # binds the operations of every column
+    return lambda: seconds(row) / size / num_images
+
+
+def native(program: NativeProgram, num_images: int, size: int, rows: int, stagger: int = 0) -> Sampler:
+    """`rows` rows a call; with `stagger` each slot stands that many pixels before the next."""
+    slots = NativeSlots(program, size, size, num_images)
+
+    def restart() -> None:
+        for k in range(num_images):
+            slots.clear(k)
+        for k in range(num_images):
+            slots.admit(k, 1, k, 1.0, None, None, None, None)
+            if stagger:
+                slots.run(stagger)
+        slots.run(size)  # the first row warms up
+
+    def measure() -> float:
+        if slots.rows_done.max() + rows >= size:
+            restart()
+        return seconds(lambda: slots.run(rows * size)) / (rows * size * num_images)
+
+    restart()
+    return measure

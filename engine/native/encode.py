@@ -1,0 +1,120 @@
+"""A step program as numbers: what src/program.cpp reads."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.native.fusion import FusedAffine, fuse
+from models.program import PIXEL, Feature, Head, Phase, Pointwise, Program, Ref
+
+# The order is that of the enumerations in src/program.h and src/kernels.h.
+SCOPES = ("map", "vector", "given_map", "given_vector")
+PHASES = ("admit", "row", "row_reverse", "pixel")
+POINTWISE = (
+    "gate", "glu", "lstm", "spatial_lstm", "relu", "elu", "concat_elu", "tanh", "sigmoid", "add", "multiply",
+)  # fmt: skip
+ACTIVATIONS = ("none", "relu")
+HEADS = ("bernoulli", "categorical", "logistic_mixture", "mcgsm")
+
+
+class NoKernel(ValueError):
+    """The program has a word that the native interpreter does not know; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    words: npt.NDArray[np.int64]
+    parameters: npt.NDArray[np.float32]
+
+
+def encode(program: Program) -> Encoded:
+    """`program` as words and parameters; raises `NoKernel`."""
+    encoder = _Encoder(program)
+    encoder.program()
+    values = [p.detach().cpu().float().numpy().ravel() for p in program.parameters.values()]
+    parameters = np.concatenate([np.zeros(0, np.float32), *values])
+    return Encoded(np.array(encoder.words, np.int64), parameters)
+
+
+@dataclass(slots=True)
+class _Encoder:
+    source: Program
+    words: list[int] = field(default_factory=list)
+    starts: dict[str, int] = field(default_factory=dict)
+    indexes: dict[str, int] = field(default_factory=dict)
+
+    def program(self) -> None:
+        program, start = self.source, 0
+        for name, parameter in program.parameters.items():
+            self.starts[name] = start
+            start += parameter.numel()
+        self.indexes = {feature.name: index for index, feature in enumerate(program.features)}
+        self.words += [program.channels, program.num_levels, len(program.features)]
+        for feature in program.features:
+            self._feature(feature)
+        self.words.append(len(program.phases))
+        for phase in program.phases:
+            self._phase(phase)
+        self.words.append(len(program.heads))
+        for head in program.heads:
+            self._head(head)
+        self._ref(Ref(PIXEL, 0, program.channels))
+
+    def _feature(self, feature: Feature) -> None:
+        self.words += [SCOPES.index(feature.scope), feature.width, feature.level]
+        self.words += [self._parameter(name) for name in (feature.top, feature.left, feature.right)]
+
+    def _parameter(self, name: str | None) -> int:
+        return -1 if name is None else self.starts[name]
+
+    def _phase(self, phase: Phase) -> None:
+        ops = fuse(phase.ops)
+        self.words += [PHASES.index(phase.kind), phase.group, len(ops)]
+        for op in ops:
+            self.words.append(int(isinstance(op, FusedAffine)))
+            if isinstance(op, FusedAffine):
+                self._affine(op)
+            else:
+                self._pointwise(op)
+
+    def _affine(self, fused: FusedAffine) -> None:
+        op = fused.affine
+        self._ref(op.out)
+        self.words.append(self._parameter(op.bias))
+        self._refs(fused.addends)
+        self.words += [ACTIVATIONS.index(fused.activation), len(op.taps)]
+        for tap in op.taps:
+            self.words += [self.starts[tap.weight], tap.up]
+            self._ref(tap.source)
+
+    def _pointwise(self, op: Pointwise) -> None:
+        self.words.append(_index(POINTWISE, op.kind, "operation"))
+        self._refs(op.outs)
+        self._refs(op.ins)
+
+    def _head(self, head: Head) -> None:
+        self.words += [_index(HEADS, head.kind, "head"), head.start, head.stop - head.start]
+        self._refs(head.inputs)
+        if head.kind == "mcgsm":
+            num_scales, (num_components, num_features) = (self._shape(head, 0)[1], self._shape(head, 2))
+            self.words += [num_features, num_components, num_scales, *(self.starts[name] for name in head.parameters)]
+
+    def _shape(self, head: Head, index: int) -> tuple[int, ...]:
+        return tuple(self.source.parameters[head.parameters[index]].shape)
+
+    def _refs(self, refs: Sequence[Ref]) -> None:
+        self.words.append(len(refs))
+        for ref in refs:
+            self._ref(ref)
+
+    def _ref(self, ref: Ref) -> None:
+        self.words += [self.indexes[ref.feature], ref.start, ref.width, ref.dy, ref.dx]
+
+
+def _index(names: Iterable[str], name: str, what: str) -> int:
+    for index, known in enumerate(names):
+        if known == name:
+            return index
+    raise NoKernel(f"there is no native kernel for the {what} {name!r}")

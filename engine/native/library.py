@@ -1,0 +1,170 @@
+"""The compiled interpreter behind ctypes. A call releases the interpreter's lock for as long as it computes."""
+
+import ctypes
+import functools
+import os
+import weakref
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.native.build import library_path
+from engine.native.encode import encode
+from models.program import Program
+
+_POINTER = ctypes.c_void_p
+_ERROR_SIZE = 256
+# Names one set of kernels for the whole process: avx512, avx2 or portable. For tests; the fp32 sets agree to the bit.
+KERNELS_VARIABLE = "SCANLINE_KERNELS"
+# Weights and inputs of affine maps in bfloat16, sums in float32: other results, so never chosen unasked.
+BF16_KERNELS = "avx512_bf16"
+# Raised with every change of the code that changes a bit of any result.
+NUMERICS_VERSION = 1
+
+
+class NotBuilt(RuntimeError):
+    """There is no compiled interpreter; the message says how to get it."""
+
+
+class NativeError(RuntimeError):
+    """The compiled interpreter refused."""
+
+
+class _Request(ctypes.Structure):
+    _fields_ = (
+        ("seed", ctypes.c_uint64),
+        ("sample", ctypes.c_uint32),
+        ("temperature", ctypes.c_double),
+        ("context", _POINTER),
+        ("context_map", _POINTER),
+        ("known", _POINTER),
+        ("mask", _POINTER),
+    )
+
+
+class _Results(ctypes.Structure):
+    _fields_ = (
+        ("rows_done", _POINTER),
+        ("values", _POINTER),
+        ("log_probs", _POINTER),
+        ("drawn_log_probs", _POINTER),
+    )
+
+
+@functools.cache
+def load() -> ctypes.CDLL:
+    """The compiled library; raises `NotBuilt`."""
+    path = library_path(sanitize="SCANLINE_NATIVE_SANITIZED" in os.environ)
+    if not path.exists():
+        raise NotBuilt("the native interpreter is not built: python -m engine.native.build")
+    library = ctypes.CDLL(str(path))
+    integer, text, count = ctypes.c_int, ctypes.c_char_p, ctypes.c_int64
+    signatures = {
+        "scanline_program": (_POINTER, [_POINTER, count, _POINTER, count, text, text, count]),
+        "scanline_free_program": (None, [_POINTER]),
+        "scanline_kernels_of": (text, [_POINTER]),
+        "scanline_lane": (_POINTER, [_POINTER, integer, integer, integer, _POINTER, text, count]),
+        "scanline_free_lane": (None, [_POINTER]),
+        "scanline_admit": (integer, [_POINTER, integer, _POINTER]),
+        "scanline_clear": (None, [_POINTER, integer]),
+        "scanline_run": (None, [_POINTER, integer]),
+        "scanline_fma_work": (ctypes.c_double, [text, count]),
+        "scanline_pointwise": (None, [text, count, integer, integer, _POINTER, _POINTER]),
+    }
+    for name, (result, arguments) in signatures.items():
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
+    return library
+
+
+class NativeProgram:
+    """A program packed for the native interpreter. Read-only: any number of lanes, in any threads, share one."""
+
+    def __init__(self, program: Program, kernels: str | None = None) -> None:
+        """`kernels` names a set; None takes the best that the processor runs. Raises `NotBuilt`, `NoKernel`."""
+        library = load()
+        encoded = encode(program)
+        name = kernels or os.environ.get(KERNELS_VARIABLE, "")
+        error = ctypes.create_string_buffer(_ERROR_SIZE)
+        self.handle = library.scanline_program(
+            _address(encoded.words),
+            encoded.words.size,
+            _address(encoded.parameters),
+            encoded.parameters.size,
+            name.encode(),
+            error,
+            _ERROR_SIZE,
+        )
+        if not self.handle:
+            raise NativeError(error.value.decode())
+        weakref.finalize(self, library.scanline_free_program, self.handle)
+        self.program = program
+        self.kernels: str = library.scanline_kernels_of(self.handle).decode()
+
+    @property
+    def profile(self) -> str:
+        """What the last bits of a result depend on. Not on the processor: all float32 kernels agree."""
+        return f"native-{NUMERICS_VERSION} cpu {'bfloat16' if self.kernels == BF16_KERNELS else 'float32'}"
+
+
+class NativeSlots:
+    """Slots for images of one size. The arrays hold what has been drawn.
+
+    Attributes:
+        rows_done: int32 [slot]. values: float32 [slot, height, width, channels].
+        log_probs, drawn_log_probs: float64 [slot, height], nats of whole rows and of their pixels that were drawn.
+    """
+
+    def __init__(self, native: NativeProgram, height: int, width: int, num_slots: int) -> None:
+        self._library, self._native = load(), native
+        self.rows_done = np.zeros(num_slots, np.int32)
+        self.values = np.zeros((num_slots, height, width, native.program.channels), np.float32)
+        self.log_probs = np.zeros((num_slots, height))
+        self.drawn_log_probs = np.zeros((num_slots, height))
+        arrays = (self.rows_done, self.values, self.log_probs, self.drawn_log_probs)
+        results = _Results(*(_address(array) for array in arrays))
+        error = ctypes.create_string_buffer(_ERROR_SIZE)
+        self._handle = self._library.scanline_lane(
+            native.handle, height, width, num_slots, ctypes.addressof(results), error, _ERROR_SIZE
+        )
+        if not self._handle:
+            raise NativeError(error.value.decode())
+        weakref.finalize(self, self._library.scanline_free_lane, self._handle)
+
+    def admit(
+        self,
+        slot: int,
+        seed: int,
+        sample: int,
+        temperature: float,
+        context: npt.NDArray[np.float32] | None,
+        context_map: npt.NDArray[np.float32] | None,
+        known: npt.NDArray[Any] | None,
+        mask: npt.NDArray[np.bool_] | None,
+    ) -> None:
+        """Begin a new image in `slot`; the arrays are copied."""
+        arrays = [
+            None if array is None else np.ascontiguousarray(array, dtype)
+            for array, dtype in (
+                (context, np.float32),
+                (context_map, np.float32),
+                (known, np.float32),
+                (mask, np.bool_),
+            )
+        ]
+        addresses = [None if array is None else _address(array) for array in arrays]
+        request = _Request(seed, sample, temperature, *addresses)
+        if self._library.scanline_admit(self._handle, slot, ctypes.addressof(request)):
+            raise NativeError(f"no memory for slot {slot}")
+
+    def clear(self, slot: int) -> None:
+        self._library.scanline_clear(self._handle, slot)
+
+    def run(self, max_pixels: int) -> None:
+        """Advance every slot by up to `max_pixels`; less when an image is finished."""
+        self._library.scanline_run(self._handle, max_pixels)
+
+
+def _address(array: npt.NDArray[np.generic]) -> int:
+    return array.ctypes.data

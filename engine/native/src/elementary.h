@@ -1,0 +1,64 @@
+// exp, tanh and friends out of operations that round the same everywhere: a model must not depend on whose libm it met.
+// Included after one of the vector_*.h. Errors, by tests/engine/test_native_kernels.py: below 3e-7.
+#pragma once
+
+namespace {
+
+// e^x = scale * (1 + rest): keeping the two apart gives e^x - 1 without cancellation.
+struct Exponential {
+  Vector scale;
+  Vector rest;
+  Vector value() const { return fma(scale, rest, scale); }
+  Vector minus_one() const { return fma(scale, rest, scale - Vector::all(1.0f)); }
+};
+
+inline Vector cut(Vector x, float low, float high) { return larger(smaller(x, Vector::all(high)), Vector::all(low)); }
+
+// For x in [-87, 88], where e^x is a normal number.
+inline Exponential exponential_inside(Vector x) {
+  const Vector magic = Vector::all(12582912.0f);  // 1.5 * 2^23: adding it rounds to a whole number
+  const Vector t = fma(x, Vector::all(1.44269504f), magic);
+  const Vector n = t - magic;
+  Vector r = fma(n, Vector::all(-0.693359375f), x);  // ln 2 in two parts, the first with few bits
+  r = fma(n, Vector::all(2.12194440e-4f), r);
+  // e^r = 1 + r + r^2 p(r) on |r| <= ln 2 / 2; coefficients of Cephes' expf (Moshier).
+  Vector p = Vector::all(1.9875691500e-4f);
+  p = fma(p, r, Vector::all(1.3981999507e-3f));
+  p = fma(p, r, Vector::all(8.3334519073e-3f));
+  p = fma(p, r, Vector::all(4.1665795894e-2f));
+  p = fma(p, r, Vector::all(1.6666665459e-1f));
+  p = fma(p, r, Vector::all(5.0000001201e-1f));
+  return {power_of_two(t), fma(p, r * r, r)};
+}
+
+// x is cut to that range; what is not a number becomes 88.
+inline Exponential exponential(Vector x) { return exponential_inside(cut(x, -87.0f, 88.0f)); }
+
+// e^2x - 1 for tanh = that / (that + 2); beyond |x| = 10 tanh is 1 in single precision.
+inline Vector tanh_numerator(Vector x) {
+  x = cut(x, -10.0f, 10.0f);
+  return exponential_inside(x + x).minus_one();
+}
+
+inline Vector sigmoid_denominator(Vector x) {
+  return exponential(Vector::all(0.0f) - x).value() + Vector::all(1.0f);
+}
+
+inline Vector tanh(Vector x) {
+  const Vector a = tanh_numerator(x);
+  return a / (a + Vector::all(2.0f));
+}
+
+inline Vector sigmoid(Vector x) { return Vector::all(1.0f) / sigmoid_denominator(x); }
+
+// tanh(f) * sigmoid(g) with one division instead of two.
+inline Vector gated(Vector f, Vector g) {
+  const Vector a = tanh_numerator(f);
+  return a / ((a + Vector::all(2.0f)) * sigmoid_denominator(g));
+}
+
+inline Vector elu(Vector x) { return where_positive(x, x, exponential(x).minus_one()); }
+
+inline Vector relu(Vector x) { return larger(x, Vector::all(0.0f)); }
+
+}  // namespace

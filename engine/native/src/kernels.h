@@ -1,0 +1,98 @@
+// What a set of kernels offers to the rest of the interpreter. There is one set for each kind of processor, compiled
+// from the same templates; nothing here depends on it.
+#pragma once
+
+#include <cstdint>
+
+namespace scanline {
+
+// Packed weights: panels of kPanel outputs, the last one cut to a multiple of kLanes. A panel is [input][output].
+constexpr int kPanel = 64;
+constexpr int kLanes = 16;
+constexpr int kTileRows = 6;  // at most
+
+enum class Pointwise : std::int64_t {
+  gate, glu, lstm, spatial_lstm, relu, elu, concat_elu, tanh, sigmoid, add, multiply
+};
+
+enum class Activation : std::int64_t { none, relu };
+
+// outs[row] = activation(bias + addends[0][row] + ... + sum over taps of W_tap sources[tap][row]), in this order.
+struct AffineCall {
+  int rows;
+  int stride;  // sources and addends hold `stride` pointers a tap, of which `rows` are used
+  int num_taps;
+  const int* tap_widths;
+  const float* const* sources;
+  int num_addends;
+  const float* const* addends;
+  const float* bias;  // padded with zeros to a multiple of kLanes
+  const float* weights;
+  int depth;  // inputs of all taps together, or pairs of inputs
+  int out_width;
+  float* const* outs;
+  Activation activation;
+  void* scratch;  // for kTileRows rows of inputs in bf16, `scratch_stride` pairs apart
+  int scratch_stride;
+};
+
+// A function of each row by itself: ins[input][row] -> outs[output][row]; `width` is that of the first output.
+struct PointwiseCall {
+  Pointwise kind;
+  int rows;
+  int stride;
+  int width;
+  int num_ins;
+  const float* const* ins;
+  float* const* outs;
+};
+
+enum class HeadKind : std::int64_t { bernoulli, categorical, logistic_mixture, mcgsm };
+
+// The constant weights of an MCGSM head; pairs of component c and scale s stand at c S + s.
+struct McgsmConstants {
+  int num_inputs, num_features, num_components, num_scales;
+  const double* projection;       // [inputs][features, then linear features and predictors of each component]
+  const double* squared_weights;  // [features][components]
+  const double* priors;
+  const double* precisions;
+  const double* cholesky_factors;  // [components]
+  const double* log_norms;
+  const double* deviations;
+};
+
+// The channels of one head at one pixel. Log-probabilities are in nats at temperature 1.
+struct HeadCall {
+  const float* inputs[2];
+  int input_widths[2];
+  int num_channels;
+  int num_levels;  // 0 for a density
+  const McgsmConstants* mcgsm;
+  double uniforms[3];  // one a channel; two for a density
+  double temperature;
+  const float* known;  // the channels' values, null where they are to be drawn
+  double* scratch;
+  float values[3];
+  double log_probs[3];
+};
+
+struct Kernels {
+  const char* name;
+  bool is_bf16;  // weights are packed as pairs of bfloat16, two inputs of one output in the place of a float
+  void (*affine)(const AffineCall&);
+  void (*pointwise)(const PointwiseCall&);
+  void (*heads[4])(HeadCall&);  // by HeadKind
+  // Runs `rounds` times 64 multiply-adds of a whole vector that do not wait for each other; returns flops done.
+  double (*fma_work)(std::int64_t rounds);
+};
+
+// Null where this build or this processor lacks them.
+const Kernels* portable_kernels();
+const Kernels* avx2_kernels();
+const Kernels* avx512_kernels();
+const Kernels* avx512_bf16_kernels();
+
+// The best fp32 set that this processor runs, or the named one; null if it cannot run that.
+const Kernels* choose_kernels(const char* name);
+
+}  // namespace scanline

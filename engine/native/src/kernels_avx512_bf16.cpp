@@ -1,0 +1,15 @@
+#include "vector_avx512.h"
+
+#include "kernel_set.h"
+
+#include "affine_bf16.h"
+
+namespace scanline {
+
+const Kernels* avx512_bf16_kernels() {
+  static const Kernels kernels = {"avx512_bf16", true, affine_bf16, pointwise,
+                                  {bernoulli, categorical, logistic_mixture, mcgsm}, bf16_work};
+  return &kernels;
+}
+
+}  // namespace scanline

@@ -1,0 +1,59 @@
+// Images of one size drawn side by side, each wherever it stands.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "slot.h"
+
+namespace scanline {
+
+// What the caller reads results from; the arrays are the caller's. One entry a slot.
+struct Results {
+  std::int32_t* rows_done;      // [slot]
+  float* values;                // [slot][height][width][channels], levels or a density's numbers
+  double* log_probs;            // [slot][height] of whole rows, in nats at temperature 1
+  double* drawn_log_probs;      // [slot][height] of the pixels that were not known
+};
+
+class Lane {
+ public:
+  Lane(const Program& program, int height, int width, int num_slots, const Results& results);
+
+  void admit(int slot, const Request& request);
+  void clear(int slot) { slots_[static_cast<std::size_t>(slot)].is_active = false; }
+
+  // Advance every image by up to `max_pixels` pixels; returns early when one is finished, so that another may join.
+  void run(int max_pixels);
+
+ private:
+  struct Position {
+    const Slot* slot;
+    int column;
+  };
+
+  void begin_row(Slot& slot);
+  void draw_pixels();
+  void draw_channels(const Head& head, Slot& slot);
+  bool advance(std::size_t index);
+  void run_phase(const Phase& phase);
+  void run_where_due(const Operation& op);
+  void run_operation(const Operation& op, const std::vector<Position>& positions, int residue);
+  void run_affine(const Operation& op, const std::vector<Position>& positions, int residue);
+  void point(const std::vector<Access>& accesses, const std::vector<Position>& positions, const float** pointers) const;
+
+  const Program& program_;
+  int height_, width_;
+  Results results_;
+  std::vector<Slot> slots_;
+  std::vector<AlignedFloats> tops_, row_only_;  // one a feature
+  std::vector<Position> positions_, due_;
+  std::size_t stride_;  // positions that one operation may have
+  std::vector<const float*> pointers_;
+  AlignedFloats held_back_;
+  std::vector<double> head_scratch_;
+  AlignedFloats input_scratch_;
+  int input_stride_;
+};
+
+}  // namespace scanline

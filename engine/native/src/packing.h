@@ -1,0 +1,16 @@
+// Weights in the order in which kernels read them: panel, tap, input, output.
+#pragma once
+
+#include <vector>
+
+#include "reader.h"
+
+namespace scanline {
+
+AlignedFloats pack_bias(const std::vector<float>& bias);
+
+// Appends the weights that positions of `residue` = (r mod up) * up + (c mod up) use.
+void pack_weights(const Reader& reader, const std::vector<EncodedTap>& taps, const Operation& op, int residue,
+                  bool is_bf16, AlignedFloats& packed);
+
+}  // namespace scanline

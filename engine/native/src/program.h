@@ -1,0 +1,110 @@
+// A step program as the interpreter runs it: operations with their places in memory and packed weights. Read-only once
+// built, so any number of lanes and threads share one.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "aligned.h"
+#include "kernels.h"
+
+namespace scanline {
+
+enum class Scope : std::int64_t { map, vector, given_map, given_vector };
+enum class PhaseKind : std::int64_t { admit, row, row_reverse, pixel };
+
+// Where the numbers of a feature live.
+enum class Storage {
+  rows,      // of a slot: the present row and as many above as are read
+  image,     // of a slot: all rows, given with the request
+  vector,    // of a slot: one cell
+  cell,      // of a slot: one cell, for what is only read at the position where it was written
+  row_only,  // of the lane: one row, for what no later phase reads; slots run their row phases one after the other
+};
+
+struct Feature {
+  Scope scope;
+  int width;
+  int level;
+  Storage storage = Storage::rows;
+  int rows_above = 0, columns_left = 0, columns_right = 0;  // how far it is read
+  std::vector<float> top, left, right;                      // boundaries, `width` numbers each
+  int first_line = 0;                                       // index of the present row in a slot's table of rows
+
+  int stride() const { return storage == Storage::vector || storage == Storage::cell ? 0 : width; }
+  int num_columns(int image_width) const { return ((image_width - 1) >> level) + 1; }
+  // Floats from one row to the next.
+  std::int64_t line_size(int image_width) const {
+    return stride() ? std::int64_t{width} * (columns_left + num_columns(image_width) + columns_right) : width;
+  }
+};
+
+// Channels of a feature at an offset. Seen from column c of a slot: lines[line] + (c >> level) * stride + offset.
+struct Access {
+  int feature;
+  int width;
+  int start;
+  int dy, dx;
+  int line = 0;
+  int level = 0;
+  std::int64_t stride = 0;
+  std::int64_t offset = 0;
+};
+
+struct Operation {
+  bool is_affine;
+  int level;
+  std::vector<Access> outs;
+  std::vector<Access> ins;  // of an affine map: its taps
+  // Affine only. Positions of residue (r mod up) * up + (c mod up) use the program's weights from weights[residue] on.
+  std::vector<Access> addends;
+  std::vector<int> tap_widths;
+  int depth = 0;  // inputs of all taps, or pairs of them in bf16
+  int up = 1;
+  AlignedFloats bias;
+  std::vector<std::size_t> weights;
+  Activation activation = Activation::none;
+  bool reads_its_output = false;  // then it must not be written before all of it is computed
+  Pointwise kind = Pointwise::add;  // pointwise only
+};
+
+struct Phase {
+  PhaseKind kind;
+  int group;
+  std::vector<Operation> operations;
+};
+
+struct Head {
+  HeadKind kind;
+  int first_channel, num_channels;
+  std::vector<Access> inputs;
+  std::vector<double> constants;  // what `mcgsm` points into
+  McgsmConstants mcgsm{};
+  int scratch_size = 0;
+};
+
+class Program {
+ public:
+  // `words` and `parameters` as written by engine/native/encode.py. Throws std::runtime_error if they make no sense.
+  Program(const std::int64_t* words, std::int64_t num_words, const float* parameters, std::int64_t num_parameters,
+          const Kernels& chosen);
+
+  const Kernels& kernels;
+  int channels = 0;
+  int num_levels = 0;  // 0 for a density
+  int max_up = 1;
+  std::vector<Feature> features;
+  std::vector<Phase> phases;
+  std::vector<Head> heads;
+  AlignedFloats weights;  // of all operations in the order in which they run: one stream through the caches
+  Access pixel;
+  int num_lines = 0;     // of a slot's table of rows
+  int max_pointers = 0;  // of one position and operation
+  int max_width = 0;     // of an output
+  int max_depth = 0;     // of an affine map
+  int vector_size = 0, map_size = 0;  // what a request gives
+};
+
+}  // namespace scanline

@@ -1,0 +1,73 @@
+"""Pointwise kernels by themselves: accuracy against double precision, and the same bits from every set."""
+
+import ctypes
+
+import numpy as np
+import pytest
+
+from engine.native.encode import POINTWISE
+from engine.native.library import load
+from tests.engine.native import KERNELS, every_kernel
+from tests.engine.native import built as built
+
+rng = np.random.default_rng(0)
+# Every magnitude, both signs, the edges of the exponential and a width that no vector divides.
+X = np.concatenate(
+    [rng.normal(size=2000) * scale for scale in (1e-6, 1e-2, 1.0, 10.0, 60.0)]
+    + [[0.0, -0.0, 87.5, -87.5, 88.5, -88.5, 1e30, -1e30, 9.9, -9.9, 10.1, -10.1, 1e-30]]
+).astype(np.float32)
+
+
+def apply(kernels: str, kind: str, inputs: list[np.ndarray], num_outs: int, width: int) -> list[np.ndarray]:
+    """A pointwise operation on one row."""
+    outs = [np.full(width + 3, 7.0, np.float32) for _ in range(num_outs)]
+    pointers = [(ctypes.c_void_p * len(rows))(*(row.ctypes.data for row in rows)) for rows in (inputs, outs)]
+    load().scanline_pointwise(
+        kernels.encode(), POINTWISE.index(kind), width, len(inputs), *(ctypes.addressof(p) for p in pointers)
+    )
+    assert all((out[width:] == 7).all() for out in outs), "written beyond the end"
+    return [out[:width] for out in outs]
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        return 1 / (1 + np.exp(-x.astype(np.float64)))
+
+
+@every_kernel
+@pytest.mark.parametrize(
+    "kind, exact",
+    [
+        ("tanh", lambda x: np.tanh(x)),
+        ("sigmoid", sigmoid),
+        ("elu", lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0)))),
+        ("relu", lambda x: np.maximum(x, 0)),
+    ],
+    ids=["tanh", "sigmoid", "elu", "relu"],
+)
+def test_a_function_of_one_number_is_right_to_two_units_in_the_last_place(kernels: str, kind: str, exact) -> None:  # type: ignore[no-untyped-def]
+    (out,) = apply(kernels, kind, [X], 1, X.size)
+    expected = exact(X.astype(np.float64))
+    np.testing.assert_allclose(out, expected, rtol=3e-7, atol=1e-37)
+
+
+@every_kernel
+def test_the_gate_is_right_and_saturates(kernels: str) -> None:
+    f, g = X, rng.permutation(X)
+    (out,) = apply(kernels, "gate", [np.concatenate((f, g))], 1, X.size)
+    np.testing.assert_allclose(out, np.tanh(f.astype(np.float64)) * sigmoid(g), rtol=6e-7, atol=1e-30)
+
+
+@pytest.mark.parametrize("width", [1, 7, 8, 15, 16, 17, 33])
+def test_every_set_of_kernels_gives_the_same_bits(width: int) -> None:
+    cases = {"gate": (2,), "glu": (2,), "lstm": (4, 1), "spatial_lstm": (5, 1, 1), "add": (1, 1, 1), "multiply": (1, 1)}
+    for kind in POINTWISE:
+        if kind == "concat_elu" and width % 2:
+            continue
+        factors = (0.5,) if kind == "concat_elu" else cases.get(kind, (1,))
+        inputs = [(rng.normal(size=int(width * factor)) * 3).astype(np.float32) for factor in factors]
+        num_outs = 2 if "lstm" in kind else 1
+        results = [apply(kernels, kind, inputs, num_outs, width) for kernels in KERNELS]
+        for other in results[1:]:
+            for a, b in zip(results[0], other, strict=True):
+                np.testing.assert_array_equal(a, b, err_msg=kind)
