@@ -132,8 +132,11 @@ def test_phone(site: Site, browser: Browser) -> None:
     context = browser.new_context(viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
     visit = Visit(context.new_page(), site.url)
     after_everything(visit)
-    top = visit.page.locator("#result-title").bounding_box()
-    assert top is not None and 0 <= top["y"] < 370, "the result is not brought into view"
+    in_view = """() => {
+        const { top } = document.getElementById("result-title").getBoundingClientRect();
+        return top >= 0 && top < innerHeight / 2;
+    }"""
+    visit.page.wait_for_function(in_view)  # the page scrolls smoothly
     visit.page.get_by_role("radio", name="Score").check()
     visit.submit()
     expect(visit.page.locator(".score")).to_be_visible()
