@@ -22,14 +22,19 @@ class NotAdmitted(ValueError):
     """The model does not do what a model must; the message says which test failed and by how much."""
 
 
-def check_admission(program: Program, log_prob_map: LogProbMap, height: int, width: int, seed: int = 0) -> None:
-    """Raise `NotAdmitted` unless the model is causal and its two views agree, on random images of the given size."""
+def check_admission(
+    program: Program, engine: Engine, log_prob_map: LogProbMap, height: int, width: int, seed: int = 0
+) -> None:
+    """Raise `NotAdmitted` unless the model is causal and its two views agree, on random images of the given size.
+
+    `engine` is an idle one of `program`, of the kind that is going to draw.
+    """
     rng = np.random.default_rng(seed)
     size = sum(f.width for f in program.features if f.scope == "given_vector")
     context = np.eye(size, dtype=np.float32)[rng.integers(size)] if size else None
     image = rng.integers(0, program.num_levels, (height, width, program.channels)).astype(np.uint8)
     _check_causality(log_prob_map, image, context, program.num_levels, rng)
-    _check_views_agree(program, log_prob_map, image, context)
+    _check_views_agree(engine, log_prob_map, image, context)
 
 
 def _raster(
@@ -60,10 +65,9 @@ def _check_causality(
 
 
 def _check_views_agree(
-    program: Program, log_prob_map: LogProbMap, image: Levels, context: npt.NDArray[np.float32] | None
+    engine: Engine, log_prob_map: LogProbMap, image: Levels, context: npt.NDArray[np.float32] | None
 ) -> None:
     height, width = image.shape[:2]
-    engine = Engine(program, num_slots=4)
     mask = np.ones((height, width), np.bool_)
     engine.add(DrawRequest("", "", height, width, 0, 0, 1.0, context, image, mask))
     stepped = 0.0

@@ -11,7 +11,7 @@ import torch
 
 from engine.admission import LogProbMap, NotAdmitted, check_admission
 from engine.engine import Engine
-from engine.request import DrawRequest, Levels
+from engine.request import DrawRequest, Levels, RowDrawn
 from models.base import Model
 from models.bundle_config import CARD_FILE, BundleConfig, BundleError, ImageShape, read_config
 from models.strict_json import as_json
@@ -34,8 +34,10 @@ def admit(directory: Path, models: LoadedModels, slots: int) -> Card:
         sha256 = config.weights_sha256
         with models.use(directory, config.id, sha256) as loaded:
             height, width = image_size(config)
-            check_admission(loaded.model.program(), _exact_map(loaded.model), height, width)
-            return _card(directory, loaded, _pixels_per_second(loaded, slots, height, width))
+            program = loaded.model.program()
+            engine = models.engine(program)
+            check_admission(program, engine, _exact_map(loaded.model), height, width)
+            return _card(directory, loaded, _pixels_per_second(engine, loaded, slots, height, width))
     except (BundleError, NotAdmitted, OSError) as error:
         reason = str(error)
     except Draining:
@@ -64,20 +66,23 @@ def _exact_map(model: Model) -> LogProbMap:
     return log_prob_map
 
 
-def _pixels_per_second(loaded: LoadedModel, slots: int, height: int, width: int) -> float:
-    """Speed with all slots busy, over `MEASURE_S` or one image a slot; the first row warms up."""
-    engine = Engine(loaded.model.program(), slots)
+def _pixels_per_second(engine: Engine, loaded: LoadedModel, slots: int, height: int, width: int) -> float:
+    """Speed with all slots busy, over `MEASURE_S` or one image a slot; until the first row is done it warms up."""
     size = loaded.model.context_size
     context = one_hot(0, size) if size else None
     for k in range(slots):
         engine.add(DrawRequest(str(k), "", height, width, 0, k, context=context))
-    for _ in range(width):
-        engine.step()
-    steps, started = 0, time.perf_counter()
-    while engine.busy and time.perf_counter() - started < MEASURE_S:
-        engine.step()
-        steps += 1
-    return round(steps * slots / (time.perf_counter() - started), 1)
+    while not _rows_drawn(engine):
+        pass
+    rows, started = 0, time.perf_counter()
+    while engine.busy and (rows == 0 or time.perf_counter() - started < MEASURE_S):
+        rows += _rows_drawn(engine)
+    return round(rows * width / (time.perf_counter() - started), 1)
+
+
+def _rows_drawn(engine: Engine) -> int:
+    """Rows that one step has finished."""
+    return sum(isinstance(output, RowDrawn) for output in engine.step())
 
 
 def _card(directory: Path, loaded: LoadedModel, pixels_per_second: float) -> Card:

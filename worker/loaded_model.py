@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.engine import Engine
+from engine.engine import Engine, Interpreter
 from models.base import Model
 from models.bundle import load_bundle
 from models.bundle_config import WEIGHTS_FILE, BundleConfig, BundleError
+from models.program import Program
 
 log = logging.getLogger(__name__)
 
@@ -47,10 +48,19 @@ class LoadedModels:
     Args:
         budget_bytes: for all together; a model that is larger still loads when it is alone.
         is_draining: asked while waiting for room.
+        slots, device, interpreter: of every engine, see `engine.engine.Engine`.
     """
 
-    def __init__(self, budget_bytes: int, slots: int, is_draining: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        budget_bytes: int,
+        slots: int,
+        is_draining: Callable[[], bool],
+        device: str = "cpu",
+        interpreter: Interpreter = "torch",
+    ) -> None:
         self._budget_bytes, self._slots, self._is_draining = budget_bytes, slots, is_draining
+        self._device, self._interpreter = device, interpreter
         self._models: OrderedDict[tuple[str, str], LoadedModel] = OrderedDict()
         self._turn = threading.Lock()
         self._changed = threading.Condition()
@@ -83,6 +93,10 @@ class LoadedModels:
     def is_loaded(self, model_id: str, sha256: str) -> bool:
         return (model_id, sha256) in self._models
 
+    def engine(self, program: Program) -> Engine:
+        """A fresh engine of the kind that draws here."""
+        return Engine(program, self._slots, self._device, interpreter=self._interpreter)
+
     def _find(self, model_id: str, sha256: str) -> LoadedModel | None:
         with self._changed:
             loaded = self._models.get((model_id, sha256))
@@ -95,7 +109,7 @@ class LoadedModels:
         memory_bytes = estimated_bytes(directory)
         self._make_room(memory_bytes)
         bundle = load_bundle(directory)
-        engine = Engine(bundle.model.program(), self._slots)
+        engine = self.engine(bundle.model.program())
         loaded = LoadedModel(bundle.config, bundle.model, engine, memory_bytes, users=1)
         if loaded.key != (model_id, sha256):
             raise BundleError(f"{directory.name} was exchanged while it was being loaded")

@@ -57,7 +57,13 @@ class Worker:
         patient = connect(settings.redis_url, retries=CLAIM_RETRIES)
         self._records, self._leases = Records(patient, settings.limits), Leases(patient, settings.limits)
         self._impatient = Leases(connect(settings.redis_url, retries=0), settings.limits)
-        self._models = LoadedModels(settings.model_memory_bytes, settings.slots, self._draining.is_set)
+        self._models = LoadedModels(
+            settings.model_memory_bytes,
+            settings.slots,
+            self._draining.is_set,
+            settings.device,
+            settings.interpreter,
+        )
         self._engine = EngineThread(on_broken=self._models.discard)
         self._writer = Writer(
             self._impatient,

@@ -1,11 +1,12 @@
 """The worker's settings, read once from SCANLINE_* variables."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from engine.engine import Interpreter
 from worker.protocol import broker_url
 from worker.store import Limits
 
@@ -17,6 +18,8 @@ class Settings(BaseSettings):
         redis_url: redis://, rediss:// or unix://.
         bundles_dir: folder that holds one folder a bundle.
         slots: images that a loaded model draws side by side.
+        device: where images are drawn; cuda takes the torch interpreter.
+        interpreter: who runs step programs. "auto": the native one where it is built, else torch.
         model_memory_bytes: bound on all loaded models together; one model may always be loaded.
         heartbeat_s: how often the worker reports what it serves; a report lives five times as long.
         scan_s: how often the bundles folder is looked at.
@@ -30,6 +33,8 @@ class Settings(BaseSettings):
     redis_url: str = "redis://127.0.0.1:6379/0"
     bundles_dir: Path = Path("checkpoints")
     slots: Annotated[int, Field(ge=4, le=256, multiple_of=4)] = 8
+    device: Literal["cpu", "cuda"] = "cpu"
+    interpreter: Interpreter = "torch"
     model_memory_bytes: Annotated[int, Field(ge=0)] = 1 << 30
     max_queue: Annotated[int, Field(ge=1)] = 1000
     store_bytes: Annotated[int, Field(ge=1)] = 1 << 30

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from engine.admission import LogProbMap, NotAdmitted, check_admission
+from engine.engine import Engine
 from models.gated_pixelcnn import GatedPixelCNN
 
 
@@ -27,25 +28,29 @@ def model(seed: int = 0, **changes: int) -> GatedPixelCNN:
 @pytest.mark.parametrize("changes", [{}, {"num_classes": 4}, {"channels": 3}, {"num_levels": 2}, {"num_levels": 256}])
 def test_an_honest_model_is_admitted(changes: dict[str, int]) -> None:
     honest = model(**changes)
-    check_admission(honest.program(), log_prob_map(honest), 8, 7)
+    program = honest.program()
+    check_admission(program, Engine(program, 4), log_prob_map(honest), 8, 7)
 
 
 def test_a_model_that_sees_its_own_pixel_is_not_admitted() -> None:
     leaky = model()
     leaky.layers[0].horizontal.mask.fill_(1)  # mask A forgotten: the layer sees the pixel it predicts
     leaky.layers[1].horizontal = torch.nn.Conv2d(6, 12, (1, 3), padding=(0, 1))  # and the next one looks right
+    program = model().program()
     with pytest.raises(NotAdmitted, match="not causal"):
-        check_admission(model().program(), log_prob_map(leaky), 8, 8)
+        check_admission(program, Engine(program, 4), log_prob_map(leaky), 8, 8)
 
 
 def test_a_step_program_of_other_weights_is_not_admitted() -> None:
+    program = model(1).program()
     with pytest.raises(NotAdmitted, match="step program gives"):
-        check_admission(model(1).program(), log_prob_map(model(0)), 8, 8)
+        check_admission(program, Engine(program, 4), log_prob_map(model(0)), 8, 8)
 
 
 def test_weights_that_overflow_are_not_admitted() -> None:
     broken = model()
     with torch.no_grad():
         broken.logits.weight.fill_(np.inf)
+    program = model().program()
     with pytest.raises(NotAdmitted, match="not finite"):
-        check_admission(model().program(), log_prob_map(broken), 8, 8)
+        check_admission(program, Engine(program, 4), log_prob_map(broken), 8, 8)
