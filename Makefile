@@ -23,6 +23,10 @@ run: $(VENV)/installed-run ## Start server, worker and API; Ctrl-C stops them (S
 test: lint chromium ## Run every check: format, lint, types, import contracts, all tests
 	$(BIN)/python -m pytest
 
+.PHONY: bench
+bench: $(VENV)/installed-all ## Measure the samplers on one core, in about two minutes
+	$(BIN)/python -m benchmarks
+
 .PHONY: lint
 lint: $(VENV)/installed-all ## Run ruff, mypy and import-linter
 	$(BIN)/ruff format --check .

@@ -14,6 +14,7 @@ Conventions that another implementation needs in order to load the weights:
   - channel groups: with G = channels, every feature map of P channels is G contiguous blocks (R, G, B); gate inputs of
     2P channels are G contiguous blocks of (f, g) halves. At the present pixel block j reads input channels < j (mask A,
     layer 0) or blocks <= j (mask B); elsewhere everything is read;
+  - the last layer has no R, and its `condition.weight` holds H only; elsewhere it holds V, then H;
   - `vertical.weight` [2P, in, rows, cols], its last row is row r - 1 (layer 0) or row r (later), cols centred on c;
     `horizontal.weight` [2P, in, 1, cols], its last column is c itself; dilation applies to rows and columns alike.
 """
@@ -65,9 +66,11 @@ class GatedPixelCNN(Model):
         self.channels, self.num_levels, self.context_size = channels, num_levels, num_classes
         self.width, self.head_width, self.dropout = width, head_width, dropout
         self.first_kernel, self.kernel, self.dilations = first_kernel, kernel, list(dilations)
-        self.layers = nn.ModuleList([GatedLayer(channels, width, first_kernel, None, num_classes, channels)])
-        for dilation in dilations:
-            self.layers.append(GatedLayer(width, width, kernel, dilation, num_classes, channels))
+        self.layers = nn.ModuleList()
+        for index, dilation in enumerate((None, *dilations)):
+            below, size = (channels, first_kernel) if dilation is None else (width, kernel)
+            is_last = index == len(dilations)
+            self.layers.append(GatedLayer(below, width, size, dilation, num_classes, channels, is_last))
         self.hidden = GroupedConv1x1(width, head_width, channels)
         self.logits = GroupedConv1x1(head_width, channels * (1 if num_levels == 2 else num_levels), channels)
 
@@ -109,10 +112,21 @@ class GatedPixelCNN(Model):
 
 
 class GatedLayer(nn.Module):
-    """One layer of both stacks. `dilation` None makes the first layer: mask A, rows above only, no residual."""
+    """One layer of both stacks.
+
+    `dilation` None makes the first layer: mask A, rows above only, no residual. The last layer has no maps to hand on:
+    no `residual`, and a `condition` for the horizontal stack alone.
+    """
 
     def __init__(
-        self, in_width: int, width: int, kernel: int, dilation: int | None, context_size: int, groups: int
+        self,
+        in_width: int,
+        width: int,
+        kernel: int,
+        dilation: int | None,
+        context_size: int,
+        groups: int,
+        is_last: bool,
     ) -> None:
         super().__init__()
         half = kernel // 2
@@ -123,23 +137,28 @@ class GatedLayer(nn.Module):
         self.vertical = nn.Conv2d(in_width, 2 * width, (rows, kernel), dilation=self.dilation)
         self.horizontal = MaskedRowConv(in_width, 2 * width, half + 1, self.dilation, groups, self.is_first)
         self.link = nn.Conv2d(2 * width, 2 * width, 1)
-        self.residual = GroupedConv1x1(width, width, groups)
+        self.residual = None if is_last else GroupedConv1x1(width, width, groups)
         self.skip = GroupedConv1x1(width, width, groups)
-        self.condition = nn.Linear(context_size, 4 * width, bias=False) if context_size else None
+        stacks = 1 if is_last else 2
+        self.condition = nn.Linear(context_size, stacks * 2 * width, bias=False) if context_size else None
 
     def forward(self, vertical: Tensor, horizontal: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Maps [batch, width, row, col] of both stacks -> the next ones, and the gated horizontal map."""
+        """Maps [batch, width, row, col] of both stacks -> the next ones, and the gated horizontal map.
+
+        The last layer returns the maps as it got them.
+        """
         reach = self.reach
         if self.is_first:  # rows r - reach .. r - 1: pad one row more than the kernel covers, drop the last
             u = self.vertical(F.pad(vertical, (reach, reach, reach, 0))[:, :, :-1])
         else:
             u = self.vertical(F.pad(vertical, (reach, reach, reach, 0)))
         w = self.horizontal(horizontal) + self.link(u)
-        if self.condition is not None:
-            u_context, w_context = self.condition(context)[:, :, None, None].chunk(2, 1)
-            u, w = u + u_context, w + w_context
-        gated = gate(w, self.groups)
+        contexts = None if self.condition is None else self.condition(context)[:, :, None, None].split(w.shape[1], 1)
+        gated = gate(w if contexts is None else w + contexts[-1], self.groups)
+        if self.residual is None:
+            return vertical, horizontal, gated
         out = self.residual(gated)
+        u = u if contexts is None else u + contexts[0]
         return gate(u, self.groups), out if self.is_first else out + horizontal, gated
 
 

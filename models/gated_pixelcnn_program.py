@@ -72,7 +72,8 @@ class _Builder:
         if layer.condition is None:
             return
         width = 2 * self.model.width
-        for name, weight in zip(("cu", "cw"), layer.condition.weight.chunk(2, 0), strict=True):
+        names = ("cw",) if layer.residual is None else ("cu", "cw")
+        for name, weight in zip(names, layer.condition.weight.chunk(len(names), 0), strict=True):
             self.features.append(Feature(f"{name}{index}", width, "vector"))
             tap = Tap(Ref("context", 0, self.model.context_size), self._put(f"{name}{index}.weight", weight))
             self.admit.append(Affine(Ref(f"{name}{index}", 0, width), (tap,)))
@@ -98,12 +99,16 @@ class _Builder:
         bias = cast(Tensor, layer.link.bias) + cast(Tensor, layer.horizontal.bias)
         self.row.append(Affine(Ref(w, 0, 2 * width), (link,), self._put(f"{w}.bias", bias)))
         if layer.condition is not None:
-            for name, context in ((u, f"cu{index}"), (w, f"cw{index}")):
-                both = (Ref(name, 0, 2 * width), Ref(context, 0, 2 * width))
-                self.row.append(Pointwise("add", (both[0],), both))
-        if index < len(self.layers) - 1:
+            self._add_context(w, f"cw{index}")
+        if layer.residual is not None:
+            if layer.condition is not None:
+                self._add_context(u, f"cu{index}")
             self.features.append(Feature(v, width))
             self._gate(self.row, u, v)
+
+    def _add_context(self, name: str, context: str) -> None:
+        both = (Ref(name, 0, 2 * self.model.width), Ref(context, 0, 2 * self.model.width))
+        self.row.append(Pointwise("add", (both[0],), both))
 
     def _gate(self, ops: list[Operation], u: str, v: str, group: int | None = None) -> None:
         block = self.model.width // self.groups
@@ -115,8 +120,9 @@ class _Builder:
         """Per channel group: w += K_h * h_{l-1}; g = gate(w); h = R g (+ h_{l-1})."""
         width = self.model.width
         w, g, h = f"w{index}", f"g{index}", f"h{index}"
-        is_last = index == len(self.layers) - 1  # its v and h would go nowhere
-        self.features += [Feature(g, width)] if is_last else [Feature(g, width), Feature(h, width)]
+        self.features.append(Feature(g, width))
+        if layer.residual is not None:
+            self.features.append(Feature(h, width))
         below, below_width = ("code", self.groups) if layer.is_first else (f"h{index - 1}", width)
         weight = layer.horizontal.weight * layer.horizontal.mask
         cols = weight.shape[3]
@@ -132,7 +138,7 @@ class _Builder:
                     taps.append(Tap(Ref(below, 0, seen, 0, (j - cols + 1) * layer.dilation), name))
             ops.append(Affine(Ref(w, block.start, block.stop), tuple(taps), accumulate=True))
             self._gate(ops, w, g, group)
-            if is_last:
+            if layer.residual is None:
                 continue
             out = self._conv1x1(ops, h, (g,), (layer.residual,), group)
             if not layer.is_first:
