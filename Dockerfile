@@ -8,7 +8,7 @@ RUN python -m venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH
 COPY pyproject.toml constraints.txt ./
 # The project's own folders come later; empty ones let pip read the dependencies now, in layers that code leaves alone.
-RUN mkdir app worker engine models training launcher && touch README.md
+RUN mkdir -p app worker engine/native models training launcher && touch README.md
 
 FROM builder AS api-packages
 RUN pip install -c constraints.txt '.[app]'
