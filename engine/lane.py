@@ -10,6 +10,7 @@ import torch
 from engine.heads import numbers_per_channel
 from engine.philox import uniforms
 from engine.request import Drawn, DrawRequest, Output, RowDrawn, Values, values_dtype
+from engine.slots import Slots
 from engine.torch_interpreter import TorchInterpreter
 
 Take = Callable[[], DrawRequest | None]
@@ -24,29 +25,15 @@ class _Slot:
     drawn_log_prob: float = 0.0
 
 
-class Lane:
+class Lane(Slots[_Slot]):
     """The slots of one interpreter. All stand at the same column; each at its own row."""
 
     def __init__(self, interpreter: TorchInterpreter) -> None:
+        super().__init__(interpreter.num_slots)
         self._interpreter = interpreter
-        self._slots: list[_Slot | None] = [None] * interpreter.num_slots
         self._column = 0
         self._row_count = 0  # rows begun, modulo 2^max_level: what the rows of all slots are alike in
         self._row = _RowInputs(interpreter)
-
-    @property
-    def busy(self) -> bool:
-        return any(slot is not None for slot in self._slots)
-
-    def cancel(self, request_id: str) -> bool:
-        """Empty the slot that draws the request; False if none does."""
-        for index, slot in enumerate(self._slots):
-            if slot is not None and slot.request.id == request_id:
-                self._slots[index] = None
-                if not self.busy:
-                    self._column = self._row_count = 0
-                return True
-        return False
 
     def step(self, take: Take) -> list[Output]:
         """One pixel of every slot. At the beginning of a row empty slots `take` waiting requests."""
@@ -58,6 +45,10 @@ class Lane:
         self._row.draw(self._row_count, self._column)
         self._column += 1
         return self._end_row() if self._column == self._interpreter.width else []
+
+    def _emptied(self, index: int) -> None:
+        if not self.busy:
+            self._column = self._row_count = 0
 
     def _admit(self, take: Take) -> None:
         if self._row_count:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from engine.lane import Take
 from engine.native.library import NativeProgram, NativeSlots
 from engine.request import Drawn, DrawRequest, Output, RowDrawn, values_dtype
+from engine.slots import Slots
 
 # A call from Python costs about as much as a pixel; 16 pixels of 8 images of 15 layers x 64 take 3 ms.
 PIXELS_A_STEP = 16
@@ -18,27 +19,14 @@ class _Slot:
     drawn_log_prob: float = 0.0
 
 
-class NativeLane:
+class NativeLane(Slots[_Slot]):
     """The slots of one size. A request may join at any step, whatever pixel the others have reached."""
 
     def __init__(self, native: NativeProgram, height: int, width: int, num_slots: int) -> None:
+        super().__init__(num_slots)
         self._height = height
         self._dtype = values_dtype(native.program.num_levels)
         self._native = NativeSlots(native, height, width, num_slots)
-        self._slots: list[_Slot | None] = [None] * num_slots
-
-    @property
-    def busy(self) -> bool:
-        return any(slot is not None for slot in self._slots)
-
-    def cancel(self, request_id: str) -> bool:
-        """Empty the slot that draws the request; False if none does."""
-        for index, slot in enumerate(self._slots):
-            if slot is not None and slot.request.id == request_id:
-                self._slots[index] = None
-                self._native.clear(index)
-                return True
-        return False
 
     def step(self, take: Take) -> list[Output]:
         """Several pixels of every slot; empty slots `take` waiting requests first."""
@@ -53,6 +41,9 @@ class NativeLane:
             if slot is not None:
                 outputs += self._finished(index, slot)
         return outputs
+
+    def _emptied(self, index: int) -> None:
+        self._native.clear(index)
 
     def _admit(self, index: int, request: DrawRequest) -> None:
         self._native.admit(
