@@ -61,9 +61,10 @@ class Lane(Slots[_Slot]):
                 interpreter.admit(index, request.context, request.context_map)
 
     def _begin_row(self) -> None:
-        # An empty slot computes along, on whatever it holds: leaving it out would change the bits of the others.
+        # An empty slot computes along in the pixel phases: leaving it out would change the bits of the others.
         rows = [self._row_count if slot is None else slot.row for slot in self._slots]
-        self._interpreter.begin_row(rows)
+        num_used = max(index + 1 for index, slot in enumerate(self._slots) if slot is not None)
+        self._interpreter.begin_row(rows, num_used)
         self._row.fill([(slot.request, slot.row) if slot else None for slot in self._slots])
 
     def _end_row(self) -> list[Output]:

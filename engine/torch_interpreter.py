@@ -3,7 +3,8 @@
 All slots share their column and differ in their row, so a pixel of every slot is one column of the feature buffers and
 no index is ever gathered. A slot joins at the beginning of a row (of a row that is a multiple of 2^k where the program
 has features of level k): at most one row later than joining at any pixel would be, and no operation needs a gather.
-Every product always runs over all slots, at least four, since narrower products give other bits.
+A product runs over all slots, at least four, since narrower products give other bits; in a row phase, where the columns
+alone make it wide enough, over the slots in use.
 """
 
 from collections.abc import Callable, Sequence
@@ -61,7 +62,7 @@ class TorchInterpreter:
             self._heads = [bind_head(program, head, self._parameters) for head in program.heads]
             self._admit = [self._bind_vector(op) for op in self._ops("admit")]
             self._columns: dict[int, list[list[Run]]] = {}
-            self._row_programs: dict[int, list[list[Run]]] = {}
+            self._row_programs: dict[tuple[int, int], list[list[Run]]] = {}
         self._fresh: list[int] = []
 
     def admit(
@@ -77,8 +78,13 @@ class TorchInterpreter:
             self._fresh.append(slot)
 
     @torch.inference_mode()
-    def begin_row(self, rows: Sequence[int]) -> None:
-        """Run the row phases; `rows` holds the row that each slot begins, alike modulo 2^max_level."""
+    def begin_row(self, rows: Sequence[int], num_used: int) -> None:
+        """Run the row phases.
+
+        Args:
+            rows: the row that each slot begins, alike modulo 2^max_level.
+            num_used: slots from this one on are empty, and their rows need not be computed.
+        """
         phase_of_rows = rows[0] % (1 << self.program.max_level)
         self._rows.advance(phase_of_rows)
         for slot in self._fresh:
@@ -87,7 +93,8 @@ class TorchInterpreter:
             for run in self._admit:
                 run()
         self._copy_given_maps(rows)
-        for runs, phase in zip(self._row_program(phase_of_rows), self._row_phases(), strict=True):
+        num_slots = num_used if self._rows_may_be_left_out else self.num_slots
+        for runs, phase in zip(self._row_program(phase_of_rows, num_slots), self._row_phases(), strict=True):
             for run in runs:
                 run()
             if phase.kind == "row_reverse":  # it has written row -1 of the fresh slots, which is outside the image
@@ -141,13 +148,20 @@ class TorchInterpreter:
             for slot, row in enumerate(rows):
                 line[:, slot] = given[row % self.height, :, slot]
 
-    def _row_program(self, phase_of_rows: int) -> list[list[Run]]:
-        if phase_of_rows not in self._row_programs:
-            self._row_programs[phase_of_rows] = [
-                self._bind_row(phase, phase_of_rows) if phase.kind == "row" else self._bind_reverse(phase)
+    @property
+    def _rows_may_be_left_out(self) -> bool:
+        """Whether a product over some of the slots has a multiple of `SLOT_MULTIPLE` rows, whichever they are."""
+        return self.width % SLOT_MULTIPLE == 0 and self.program.max_level == 0
+
+    def _row_program(self, phase_of_rows: int, num_slots: int) -> list[list[Run]]:
+        """The bound operations of each row phase, over the first `num_slots` slots."""
+        key = phase_of_rows, num_slots
+        if key not in self._row_programs:
+            self._row_programs[key] = [
+                self._bind_row(phase, phase_of_rows, num_slots) if phase.kind == "row" else self._bind_reverse(phase)
                 for phase in self._row_phases()
             ]
-        return self._row_programs[phase_of_rows]
+        return self._row_programs[key]
 
     def _column(self, phase_of_rows: int, column: int) -> list[list[Run]]:
         """The bound operations of each channel group at a column."""
@@ -172,7 +186,7 @@ class TorchInterpreter:
     def _bind_vector(self, op: Operation) -> Run:
         return self._bind(op, lambda ref: self._vectors[ref.feature][:, ref.start : ref.stop])
 
-    def _bind_row(self, phase: Phase, phase_of_rows: int) -> list[Run]:
+    def _bind_row(self, phase: Phase, phase_of_rows: int, num_slots: int) -> list[Run]:
         runs: list[Run] = []
         for op in phase.ops:
             level = self._level(op)
@@ -180,18 +194,20 @@ class TorchInterpreter:
                 continue
             stride = max((tap.up for tap in op.taps), default=1) if isinstance(op, Affine) else 1
             for start in range(stride):
-                runs.append(self._bind_row_operation(op, level, start, stride, phase_of_rows))
+                runs.append(self._bind_row_operation(op, level, start, stride, phase_of_rows, num_slots))
         return runs
 
-    def _bind_row_operation(self, op: Operation, level: int, start: int, stride: int, phase_of_rows: int) -> Run:
+    def _bind_row_operation(
+        self, op: Operation, level: int, start: int, stride: int, phase_of_rows: int, num_slots: int
+    ) -> Run:
         """All columns start, start + stride, ... of the present row at once; stride > 1 under an up-tap."""
         residue = (phase_of_rows >> level) % stride, start
 
         def view(ref: Ref) -> Tensor:
             if self._feature(ref).is_vector:
-                vector = self._vectors[ref.feature][:, ref.start : ref.stop]
+                vector = self._vectors[ref.feature][:num_slots, ref.start : ref.stop]
                 return vector.expand(len(range(start, self._rows.num_columns(level), stride)), -1, -1)
-            return self._rows.row(ref, level)[start::stride]
+            return self._rows.row(ref, level)[start::stride, :num_slots]
 
         if self._reads_coarser(op, level):  # such a view is a copy: take it anew each time
             return lambda: self._bind(op, view, residue)()

@@ -28,8 +28,11 @@ def bind_affine(out: Tensor, sources: list[Tensor], weight: Tensor, bias: Tensor
     if not sources:
         value = torch.zeros_like(out[..., :1]) if bias is None else bias[:width]
         return (lambda: out.add_(value)) if accumulate else (lambda: out.copy_(value.expand_as(out)))
-    if accumulate and bias is None and matrix is not None and weight.shape[1] == width:
-        return lambda: matrix.addmm_(gather(), weight)
+    if matrix is not None and weight.shape[1] == width and not any(_share_memory(out, source) for source in sources):
+        if accumulate and bias is None:
+            return lambda: matrix.addmm_(gather(), weight)
+        if not accumulate:
+            return lambda: _product(bias, gather(), weight, matrix)
     if accumulate:
         return lambda: out.add_(_product(bias, gather(), weight)[:, :width].reshape(out.shape))
     return lambda: out.copy_(_product(bias, gather(), weight)[:, :width].reshape(out.shape))
@@ -39,6 +42,8 @@ def _as_matrix(x: Tensor) -> Tensor | None:
     """x as [rows, width] without a copy, or None where its strides forbid that."""
     if x.dim() == 2:
         return x
+    if x.shape[1] == 1:
+        return x[:, 0]
     merges = x.stride(0) == x.stride(1) * x.shape[1]
     return x.view(-1, x.shape[-1]) if merges else None
 
@@ -53,8 +58,13 @@ def _gather(sources: list[Tensor]) -> Callable[[], Tensor]:
     return lambda: torch.cat(sources, -1)
 
 
-def _product(bias: Tensor | None, x: Tensor, weight: Tensor) -> Tensor:
-    return torch.mm(x, weight) if bias is None else torch.addmm(bias, x, weight)
+def _share_memory(a: Tensor, b: Tensor) -> bool:
+    """Whether both are views of one buffer, be it of different cells: a product must not write what it reads."""
+    return a.untyped_storage().data_ptr() == b.untyped_storage().data_ptr()
+
+
+def _product(bias: Tensor | None, x: Tensor, weight: Tensor, out: Tensor | None = None) -> Tensor:
+    return torch.mm(x, weight, out=out) if bias is None else torch.addmm(bias, x, weight, out=out)
 
 
 def pack(weights: list[Tensor], bias: Tensor | None) -> tuple[Tensor, Tensor | None]:
