@@ -20,9 +20,7 @@ def _by_whole_vectors(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor]
         if x.shape[-1] % BLOCK == 0:
             return function(x)
         size = x.numel()
-        padded = x.new_zeros(size + -size % BLOCK)
-        padded[:size].view(x.shape).copy_(x)
-        return function(padded)[:size].view(x.shape)
+        return function(F.pad(x.reshape(-1), (0, -size % BLOCK)))[:size].view(x.shape)
 
     return run
 

@@ -5,10 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
-from engine.heads import numbers_per_channel
-from engine.philox import uniforms
 from engine.request import Drawn, DrawRequest, Output, RowDrawn, Values, values_dtype
 from engine.slots import Slots
 from engine.torch_interpreter import TorchInterpreter
@@ -33,7 +30,6 @@ class Lane(Slots[_Slot]):
         self._interpreter = interpreter
         self._column = 0
         self._row_count = 0  # rows begun, modulo 2^max_level: what the rows of all slots are alike in
-        self._row = _RowInputs(interpreter)
 
     def step(self, take: Take) -> list[Output]:
         """One pixel of every slot. At the beginning of a row empty slots `take` waiting requests."""
@@ -42,7 +38,7 @@ class Lane(Slots[_Slot]):
             if not self.busy:
                 return []
             self._begin_row()
-        self._row.draw(self._row_count, self._column)
+        self._interpreter.draw(self._row_count, self._column)
         self._column += 1
         return self._end_row() if self._column == self._interpreter.width else []
 
@@ -65,12 +61,12 @@ class Lane(Slots[_Slot]):
         rows = [self._row_count if slot is None else slot.row for slot in self._slots]
         num_used = max(index + 1 for index, slot in enumerate(self._slots) if slot is not None)
         self._interpreter.begin_row(rows, num_used)
-        self._row.fill([(slot.request, slot.row) if slot else None for slot in self._slots])
+        self._interpreter.row_buffers.fill([(slot.request, slot.row) if slot else None for slot in self._slots])
 
     def _end_row(self) -> list[Output]:
         self._column = 0
         self._row_count = (self._row_count + 1) % (1 << self._interpreter.program.max_level)
-        values, log_probs = self._row.finished()
+        values, log_probs = self._interpreter.row_buffers.fetch()
         outputs: list[Output] = []
         for index, slot in enumerate(self._slots):
             if slot is not None:
@@ -91,52 +87,3 @@ class Lane(Slots[_Slot]):
             self._slots[index] = None
             outputs.append(Drawn(slot.request.id, slot.values, slot.log_prob, slot.drawn_log_prob))
         return outputs
-
-
-class _RowInputs:
-    """A row's random numbers and known pixels, made once a row, and its results, fetched once a row."""
-
-    def __init__(self, interpreter: TorchInterpreter) -> None:
-        self._interpreter = interpreter
-        program = interpreter.program
-        self._shape = (interpreter.width, interpreter.num_slots, program.channels)
-        self._dtype = values_dtype(program.num_levels)
-        self._numbers = np.arange(numbers_per_channel(program) * program.channels, dtype=np.uint64)
-        self._results: list[tuple[torch.Tensor, torch.Tensor]] = []
-
-    def fill(self, slots: list[tuple[DrawRequest, int] | None]) -> None:
-        """`slots` holds each slot's request and row, None where it is empty."""
-        width, num_slots, _ = self._shape
-        seeds, samples, rows = (np.zeros((1, num_slots, 1), np.uint64) for _ in range(3))
-        temperature = np.ones(num_slots)
-        known = np.zeros(self._shape, self._dtype)
-        mask = np.zeros((width, num_slots), np.bool_)
-        for index, slot in enumerate(slots):
-            if slot is None:
-                continue
-            request, row = slot
-            seeds[0, index], samples[0, index], rows[0, index] = request.seed, request.sample, row
-            temperature[index] = request.temperature
-            if request.mask is not None and request.known is not None:
-                known[:, index], mask[:, index] = request.known[row], request.mask[row]
-        columns = np.arange(width, dtype=np.uint64)[:, None, None]
-        numbers = uniforms(seeds, samples, rows * np.uint64(width) + columns, self._numbers)
-        device, dtype = self._interpreter.device, self._interpreter.dtype
-        self._uniforms = torch.from_numpy(numbers).to(device).unbind(0)
-        self._temperature = torch.from_numpy(temperature).to(device)
-        self._known = torch.from_numpy(known).to(device, dtype).unbind(0)
-        self._mask = torch.from_numpy(mask).to(device).unbind(0)
-        self._results = []
-
-    def draw(self, row: int, column: int) -> None:
-        self._results.append(
-            self._interpreter.draw(
-                row, column, self._uniforms[column], self._temperature, self._known[column], self._mask[column]
-            )
-        )
-
-    def finished(self) -> tuple[Values, npt.NDArray[np.float64]]:
-        """Values and log p (nats), [column, slot, channel]."""
-        values = torch.stack([value for value, _ in self._results]).cpu().numpy().astype(self._dtype)
-        log_probs = torch.stack([log_prob for _, log_prob in self._results]).cpu().numpy()
-        return values, log_probs

@@ -14,8 +14,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from engine.cuda_graphs import CudaGraphs
 from engine.heads import bind_head
 from engine.torch_operations import Run, bind_affine, bind_pointwise, pack
+from engine.torch_row_buffers import RowBuffers
 from engine.torch_rows import Rows
 from models.program import PIXEL, Affine, Feature, Operation, Phase, Program, Ref, Tap
 
@@ -28,8 +30,8 @@ MAX_BOUND_COLUMNS = 128
 class TorchInterpreter:
     """Runs `program` for `num_slots` images of one size, a column at a time.
 
-    The caller says `begin_row`, then `draw` for every column from left to right, and so on; `admit` may be called
-    before `begin_row` and makes a slot's next row its first.
+    The caller says `begin_row`, fills `row_buffers`, then says `draw` for every column from left to right, and so on;
+    `admit` may be called before `begin_row` and makes a slot's next row its first.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class TorchInterpreter:
         with torch.inference_mode():
             self._parameters = {name: p.to(device, dtype) for name, p in program.parameters.items()}
             self._rows = Rows(program, width, num_slots, device, dtype)
+            self.row_buffers = RowBuffers(program, width, num_slots, device, dtype)
             self._vectors = {
                 f.name: torch.zeros(num_slots, f.width, device=device, dtype=dtype)
                 for f in program.features
@@ -61,9 +64,11 @@ class TorchInterpreter:
             self._packed: dict[tuple[int, int, int], tuple[Tensor, Tensor | None]] = {}
             self._heads = [bind_head(program, head, self._parameters) for head in program.heads]
             self._admit = [self._bind_vector(op) for op in self._ops("admit")]
-            self._columns: dict[int, list[list[Run]]] = {}
+            self._columns: dict[tuple[int, int], list[Run]] = {}
             self._row_programs: dict[tuple[int, int], list[list[Run]]] = {}
         self._fresh: list[int] = []
+        is_captured = torch.device(device).type == "cuda" and width <= MAX_BOUND_COLUMNS
+        self._graphs = CudaGraphs(self._rows.buffers()) if is_captured else None
 
     def admit(
         self, slot: int, vector: npt.NDArray[np.float32] | None, given_map: npt.NDArray[np.float32] | None = None
@@ -104,37 +109,17 @@ class TorchInterpreter:
         self._fresh = []
 
     @torch.inference_mode()
-    def draw(
-        self, row: int, column: int, uniforms: Tensor, temperature: Tensor, known: Tensor, is_known: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """One pixel of every slot.
+    def draw(self, row: int, column: int) -> None:
+        """One pixel of every slot, from `row_buffers` and into them; `row`: of any slot, alike modulo 2^max_level."""
+        phase_of_rows = row % (1 << self.program.max_level)
+        if self._graphs is None:
+            self._draw(phase_of_rows, column)
+        else:
+            self._graphs.run((phase_of_rows, column), lambda: self._draw(phase_of_rows, column))
 
-        Args:
-            row: the row of any slot (they are alike modulo 2^max_level). column: the column of all slots.
-            uniforms: float64 [slot, channel]; for a density [slot, 2 * channel], first the number of every channel
-            that chooses its component. temperature: float64 [slot]. known: [slot, channel], in the interpreter's
-            dtype. is_known: bool [slot].
-
-        Returns:
-            values [slot, channel], and their log p in nats at temperature 1, float64 [slot, channel].
-        """
-        program = self.program
-        pixel = self._rows.view(Ref(PIXEL, 0, program.channels), column, 0)
-        numbers = uniforms.view(self.num_slots, -1, program.channels)
-        log_probs = []
-        groups = self._column(row % (1 << program.max_level), column)
-        for group, runs in enumerate(groups):
-            for run in runs:
-                run()
-            if group == len(program.heads):
-                break
-            head = program.heads[group]
-            inputs = [self._rows.view(ref, column, 0) for ref in head.inputs]
-            own = slice(head.start, head.stop)
-            values, log_prob = self._heads[group](inputs, numbers[:, :, own], temperature, known[:, own], is_known)
-            pixel[:, own] = values
-            log_probs.append(log_prob)
-        return pixel.clone(), torch.cat(log_probs, 1)
+    def _draw(self, phase_of_rows: int, column: int) -> None:
+        for run in self._column(phase_of_rows, column):
+            run()
 
     def _ops(self, kind: str) -> list[Operation]:
         return [op for phase in self.program.phases if phase.kind == kind for op in phase.ops]
@@ -150,8 +135,9 @@ class TorchInterpreter:
 
     @property
     def _rows_may_be_left_out(self) -> bool:
-        """Whether a product over some of the slots has a multiple of `SLOT_MULTIPLE` rows, whichever they are."""
-        return self.width % SLOT_MULTIPLE == 0 and self.program.max_level == 0
+        """Whether a product over some of the slots gives the same bits: on a processor, if its rows are a multiple of
+        `SLOT_MULTIPLE` whichever slots they are of."""
+        return self.device == "cpu" and self.width % SLOT_MULTIPLE == 0 and self.program.max_level == 0
 
     def _row_program(self, phase_of_rows: int, num_slots: int) -> list[list[Run]]:
         """The bound operations of each row phase, over the first `num_slots` slots."""
@@ -163,19 +149,38 @@ class TorchInterpreter:
             ]
         return self._row_programs[key]
 
-    def _column(self, phase_of_rows: int, column: int) -> list[list[Run]]:
-        """The bound operations of each channel group at a column."""
-        key = phase_of_rows * self.width + column
+    def _column(self, phase_of_rows: int, column: int) -> list[Run]:
+        """The bound operations and heads of a column, in order."""
+        key = phase_of_rows, column
         bound = self._columns.get(key)
         if bound is None:
             phases = {phase.group: phase for phase in self.program.phases if phase.kind == "pixel"}
-            bound = [
-                self._bind_pixel(phases[g].ops, column, phase_of_rows) if g in phases else []
-                for g in range(len(self.program.heads) + 1)
-            ]
+            bound = []
+            for group in range(len(self.program.heads) + 1):
+                if group in phases:
+                    bound += self._bind_pixel(phases[group].ops, column, phase_of_rows)
+                if group < len(self.program.heads):
+                    bound.append(self._bind_head(group, column))
             if self.width <= MAX_BOUND_COLUMNS:
                 self._columns[key] = bound
         return bound
+
+    def _bind_head(self, group: int, column: int) -> Run:
+        head, buffers, draw = self.program.heads[group], self.row_buffers, self._heads[group]
+        own = slice(head.start, head.stop)
+        inputs = [self._rows.view(ref, column, 0) for ref in head.inputs]
+        numbers = buffers.uniforms[column].view(self.num_slots, -1, self.program.channels)[:, :, own]
+        known, is_known, temperature = buffers.known[column, :, own], buffers.is_known[column], buffers.temperature
+        pixel = self._rows.view(Ref(PIXEL, head.start, head.stop), column, 0)
+        kept, log_probs = buffers.values[column, :, own], buffers.log_probs[column, :, own]
+
+        def run() -> None:
+            values, log_prob = draw(inputs, numbers, temperature, known, is_known)
+            pixel.copy_(values)
+            kept.copy_(values)
+            log_probs.copy_(log_prob)
+
+        return run
 
     def _feature(self, ref: Ref) -> Feature:
         return self._rows.features[ref.feature]

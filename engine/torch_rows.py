@@ -26,6 +26,10 @@ class Rows:
             if not feature.is_vector:
                 self._allocate(feature, num_slots)
 
+    def buffers(self) -> list[Tensor]:
+        """All there is: features, rows and columns of every slot."""
+        return list(self._buffers.values())
+
     def num_columns(self, level: int) -> int:
         """Columns of a level: ceil(width / 2^level)."""
         return -(-self.width >> level)
