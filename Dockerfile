@@ -23,6 +23,13 @@ RUN if [ -n "$TORCH_INDEX_URL" ]; then \
     fi && \
     pip install -c constraints.txt '.[worker]'
 
+# The native interpreter: a compiler builds it, none is needed to run it.
+FROM ${PYTHON_IMAGE} AS native
+RUN apt-get update && apt-get install -y --no-install-recommends g++ && rm -rf /var/lib/apt/lists/*
+WORKDIR /build
+COPY engine/native engine/native
+RUN python -m engine.native.build --required
+
 FROM ${PYTHON_IMAGE} AS runtime
 RUN useradd --system --uid 10001 --home-dir /srv/scanline --shell /usr/sbin/nologin scanline
 WORKDIR /srv/scanline
@@ -44,6 +51,7 @@ FROM runtime AS worker
 COPY --from=worker-packages /opt/venv /opt/venv
 COPY worker worker
 COPY engine engine
+COPY --from=native /build/engine/native/build engine/native/build
 COPY models models
 COPY scripts/worker_alive.py scripts/
 HEALTHCHECK --interval=10s --timeout=10s --start-period=60s --retries=3 CMD ["python", "-m", "scripts.worker_alive"]

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.errors import Code
-from worker.protocol import Kind, State
+from worker.protocol import Kind, Precision, State
 
 
 class Answer(BaseModel):
@@ -47,6 +47,7 @@ class RequestView(Answer):
     n: int
     seed: int | None = None
     temperature: float | None = None
+    precision: Precision | None = None
     condition: dict[str, Any] | None = Field(None, description='{"class": index}, {"each": true} or null.')
     height: int
     width: int
@@ -118,8 +119,9 @@ class ModelView(Answer):
     conditioning: dict[str, Any] = Field(description='{"kind": "none"} or {"kind": "class", "names": [...]}.')
     evaluation: dict[str, Any] | None = Field(description="Measured likelihood on the test set.")
     training: dict[str, Any] | None
-    pixels_per_second: float | None = Field(description="Measured by the worker, all slots together.")
-    profile: str = Field(description="Numeric profile: results are bitwise equal within one.")
+    pixels_per_second: float | None = Field(description="Measured by the worker, all cores and slots together.")
+    profile: str = Field(description="Numeric profile of float32: results are bitwise equal within one.")
+    precisions: list[Precision] = Field(description="What `precision` may ask for.")
     loaded: bool
 
 

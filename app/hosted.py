@@ -52,6 +52,7 @@ def model_view(card: Card) -> ModelView:
         training=card.training,
         pixels_per_second=card.pixels_per_second,
         profile=card.profile,
+        precisions=card.precisions,
         loaded=card.loaded,
     )
 

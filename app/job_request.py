@@ -35,11 +35,16 @@ def drawing(card: Card, fields: DrawFields, settings: Settings) -> dict[str, Any
     if fields.temperature > settings.max_temperature:
         message = f"`temperature` is {fields.temperature}; it must be above 0 and at most {settings.max_temperature}."
         raise ApiError(Code.INVALID_FIELD, message, param="temperature")
+    if fields.precision not in card.precisions:
+        offered = " or ".join(card.precisions)
+        message = f"`precision` is {fields.precision}, but no worker draws `{card.id}` so; it is drawn in {offered}."
+        raise ApiError(Code.INVALID_FIELD, message, param="precision")
     return {
         "n": fields.n,
         "seed": drawn_seed() if fields.seed is None else fields.seed,
         "temperature": fields.temperature,
         "condition": resolve(card, fields.condition),
+        "precision": fields.precision,
     }
 
 

@@ -39,6 +39,7 @@ def request_view(request: JobRequest) -> RequestView:
         n=request.n,
         seed=request.seed if draws else None,
         temperature=request.temperature if draws else None,
+        precision=request.precision if draws else None,
         condition=request.condition,
         height=request.height,
         width=request.width,

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.levels import Fit, Levels
 from app.request_body import Body, parse_json
+from worker.protocol import Precision
 
 CLASS_CONDITION: dict[str, Any] = {
     "type": "object",
@@ -34,6 +35,11 @@ class DrawFields(Fields):
         1.0, gt=0, description="p^(1/T), renormalised over the levels: below 1 safer, above 1 wilder."
     )
     condition: Any = Field(None, description=CONDITION_HELP, json_schema_extra=CONDITION)
+    precision: Precision = Field(
+        "float32",
+        description="bfloat16 rounds the weights: up to twice as fast, another image of nearly the same distribution, "
+        "and offered only where a model's `precisions` list it.",
+    )
 
 
 class SampleFields(DrawFields):

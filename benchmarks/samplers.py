@@ -1,6 +1,7 @@
 """The ways to draw that are compared. Each measures processor seconds a pixel of one image, once a call."""
 
 import copy
+import itertools
 from collections.abc import Callable
 
 import torch
@@ -8,7 +9,7 @@ import torch
 from benchmarks.clock import seconds
 from engine.lane import Lane
 from engine.native.library import NativeProgram, NativeSlots
-from engine.request import DrawRequest
+from engine.request import Drawn, DrawRequest
 from engine.torch_interpreter import SLOT_MULTIPLE, TorchInterpreter
 from models.gated_pixelcnn import GatedPixelCNN
 
@@ -36,13 +37,22 @@ def _forward(model: GatedPixelCNN, num_images: int, size: int, layout: torch.mem
 
 
 def torch_interpreter(model: GatedPixelCNN, num_images: int, size: int) -> Sampler:
-    """A row a call. It runs multiples of SLOT_MULTIPLE slots: fewer images cost as much."""
+    """A row a call. Its slots are a multiple of SLOT_MULTIPLE; no more than `num_images` of them are in use."""
     lane = Lane(TorchInterpreter(model.program(), size, size, -(-num_images // SLOT_MULTIPLE) * SLOT_MULTIPLE))
-    names = iter(range(10**9))
+    names, num_drawing = itertools.count(), 0
+
+    def take() -> DrawRequest | None:
+        nonlocal num_drawing
+        if num_drawing == num_images:
+            return None
+        num_drawing += 1
+        return DrawRequest(str(k := next(names)), "", size, size, 1, k)
 
     def row() -> None:
+        nonlocal num_drawing
         for _ in range(size):
-            lane.step(lambda: DrawRequest(str(k := next(names)), "", size, size, 1, k))
+            num_drawn = sum(isinstance(output, Drawn) for output in lane.step(take))  # takes, too
+            num_drawing -= num_drawn
 
     row()  # binds the operations of every column
     return lambda: seconds(row) / size / num_images

@@ -1,21 +1,27 @@
-"""Samplers measured in turns, so that all of them meet the same disturbances, and what is printed of it."""
+"""What a part of the benchmark found: tables, printed as Markdown, and figures."""
 
-from collections.abc import Mapping, Sequence
-from statistics import median
-
-from benchmarks.samplers import Sampler
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 
-def alternate(samplers: Mapping[str, Sampler], rounds: int) -> dict[str, float]:
-    """Median seconds a pixel of each sampler over `rounds` turns."""
-    times: dict[str, list[float]] = {name: [] for name in samplers}
-    for _ in range(rounds):
-        for name, sampler in samplers.items():
-            times[name].append(sampler())
-    return {name: median(values) for name, values in times.items()}
+@dataclass(frozen=True, slots=True)
+class Table:
+    """`rows` under `header`; `notes` say how it was measured."""
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[object]]
+    notes: str = ""
+
+    def markdown(self) -> str:
+        lines = [self.header, ["---"] * len(self.header), *self.rows]
+        body = "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+        return "\n\n".join(part for part in (self.title and f"### {self.title}", self.notes, body) if part) + "\n"
 
 
-def markdown(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A table as Markdown."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines) + "\n"
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Tables of a part, and its figures: file name -> SVG."""
+
+    tables: Sequence[Table]
+    figures: dict[str, str] = field(default_factory=dict)

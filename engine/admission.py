@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.engine import Engine
-from engine.request import Drawn, DrawRequest, Levels
+from engine.request import Drawn, DrawRequest, Values
 from models.program import Program
 
-LogProbMap = Callable[[Levels, npt.NDArray[np.float32] | None], npt.NDArray[np.float64]]
-"""(levels [batch, channel, row, col], context [batch, size] | None) -> nats [batch, channel, row, col]; in float64 it
+LogProbMap = Callable[[Values, npt.NDArray[np.float32] | None], npt.NDArray[np.float64]]
+"""(pixels [batch, channel, row, col], context [batch, size] | None) -> nats [batch, channel, row, col]; in float64 it
 is exact: a later pixel must not move an earlier one by a single bit."""
 
 NUM_PROBES = 12
@@ -25,20 +25,32 @@ class NotAdmitted(ValueError):
 def check_admission(
     program: Program, engine: Engine, log_prob_map: LogProbMap, height: int, width: int, seed: int = 0
 ) -> None:
-    """Raise `NotAdmitted` unless the model is causal and its two views agree, on random images of the given size.
+    """Raise `NotAdmitted` unless the model is causal and its two views agree, on a random image of the given size.
 
-    `engine` is an idle one of `program`, of the kind that is going to draw.
+    `engine` is an idle one of `program`, of the kind that is going to draw. Levels are uniform; the pixels of a
+    density, whose unit only the model knows, are a sample.
     """
     rng = np.random.default_rng(seed)
     size = sum(f.width for f in program.features if f.scope == "given_vector")
     context = np.eye(size, dtype=np.float32)[rng.integers(size)] if size else None
-    image = rng.integers(0, program.num_levels, (height, width, program.channels)).astype(np.uint8)
+    if program.is_density:
+        image = _run(engine, DrawRequest("", "", height, width, seed, 0, 1.0, context)).values
+    else:
+        image = rng.integers(0, program.num_levels, (height, width, program.channels)).astype(np.uint8)
     _check_causality(log_prob_map, image, context, program.num_levels, rng)
     _check_views_agree(engine, log_prob_map, image, context)
 
 
+def _run(engine: Engine, request: DrawRequest) -> Drawn:
+    engine.add(request)
+    outputs = list(engine.step())
+    while engine.busy:
+        outputs += engine.step()
+    return next(output for output in outputs if isinstance(output, Drawn))
+
+
 def _raster(
-    log_prob_map: LogProbMap, image: Levels, context: npt.NDArray[np.float32] | None
+    log_prob_map: LogProbMap, image: Values, context: npt.NDArray[np.float32] | None
 ) -> npt.NDArray[np.float64]:
     """log p of every sub-pixel in drawing order: row, column, channel."""
     batch = log_prob_map(image.transpose(2, 0, 1)[None], None if context is None else context[None])
@@ -50,7 +62,7 @@ def _raster(
 
 def _check_causality(
     log_prob_map: LogProbMap,
-    image: Levels,
+    image: Values,
     context: npt.NDArray[np.float32] | None,
     num_levels: int,
     rng: np.random.Generator,
@@ -58,21 +70,19 @@ def _check_causality(
     base = _raster(log_prob_map, image, context)
     for position in rng.integers(0, image.size, NUM_PROBES):
         changed = image.copy()
-        changed.ravel()[position] = (int(image.ravel()[position]) + 1) % num_levels
+        value = image.ravel()[position]
+        changed.ravel()[position] = (int(value) + 1) % num_levels if num_levels else value + 1
         moved = np.flatnonzero(_raster(log_prob_map, changed, context)[:position] != base[:position])
         if moved.size:
             raise NotAdmitted(f"not causal: sub-pixel {position} moves the earlier sub-pixel {moved[0]}")
 
 
 def _check_views_agree(
-    engine: Engine, log_prob_map: LogProbMap, image: Levels, context: npt.NDArray[np.float32] | None
+    engine: Engine, log_prob_map: LogProbMap, image: Values, context: npt.NDArray[np.float32] | None
 ) -> None:
     height, width = image.shape[:2]
     mask = np.ones((height, width), np.bool_)
-    engine.add(DrawRequest("", "", height, width, 0, 0, 1.0, context, image, mask))
-    stepped = 0.0
-    while engine.busy:
-        stepped += sum(o.log_prob for o in engine.step() if isinstance(o, Drawn))
+    stepped = _run(engine, DrawRequest("", "", height, width, 0, 0, 1.0, context, image, mask)).log_prob
     parallel = float(_raster(log_prob_map, image, context).sum())
     if not abs(stepped - parallel) <= TOLERANCE_NATS_PER_SUBPIXEL * image.size:
         raise NotAdmitted(f"the step program gives {stepped:.4f} nats where log_prob gives {parallel:.4f}")

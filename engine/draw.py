@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from engine.engine import Engine
+from engine.engine import Engine, Interpreter
 from engine.request import Drawn, DrawRequest, Values, values_dtype
 from models.program import Program
 
@@ -20,6 +20,7 @@ def draw(
     temperature: float = 1.0,
     num_slots: int = 32,
     progress: Callable[[int], object] = lambda done: None,
+    interpreter: Interpreter = "auto",
 ) -> tuple[Values, npt.NDArray[np.float64]]:
     """`num_images` samples and their log-probabilities.
 
@@ -31,7 +32,7 @@ def draw(
         values [num_images, height, width, channels], uint8 levels or a density's float32 numbers, and log p
         [num_images] in nats at temperature 1. Image k is the same for a seed whatever `num_images` is.
     """
-    engine = Engine(program, num_slots)
+    engine = Engine(program, num_slots, interpreter=interpreter)
     for k in range(num_images):
         context = None if contexts is None else contexts[k]
         engine.add(DrawRequest(str(k), "", height, width, seed, k, temperature, context))

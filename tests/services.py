@@ -121,7 +121,7 @@ class WorkerProcess:
         return self.log_file.read_text()
 
 
-# Times of the service, scaled down.
+# Times of the service, scaled down; two threads, however many cores there are.
 FAST = {
     "SCANLINE_LEASE_S": "3",
     "SCANLINE_HEARTBEAT_S": "0.3",
@@ -129,6 +129,7 @@ FAST = {
     "SCANLINE_REAP_S": "0.3",
     "SCANLINE_FLUSH_S": "0.05",
     "SCANLINE_SLOTS": "4",
+    "SCANLINE_THREADS": "2",
 }
 
 
@@ -144,6 +145,10 @@ def running_worker(valkey: Valkey, bundles: Path, log_file: Path, **settings: st
         worker.kill()
 
 
+# Deep and narrow: a pixel takes long, while the parallel passes of the admission test take hardly longer than usual.
+SLOW_LAYERS = 120
+
+
 def write_tiny_bundle(
     folder: Path,
     bundle_id: str,
@@ -153,8 +158,9 @@ def write_tiny_bundle(
     num_levels: int = 2,
     num_classes: int = 0,
     seed: int = 0,
+    layers: int = 1,
 ) -> str:
-    """A bundle with random weights, drawn in milliseconds; its sha256."""
+    """A bundle with random weights; its sha256. Drawn in milliseconds, unless it has `SLOW_LAYERS`."""
     import torch
 
     from models.bundle import write_bundle
@@ -173,8 +179,8 @@ def write_tiny_bundle(
     from models.gated_pixelcnn import GatedPixelCNN
 
     torch.manual_seed(seed)
-    sizes = GatedPixelCNNSizes(1, num_levels, 4, (1,), 3, 3, 8, num_classes, 0.0)
-    model = GatedPixelCNN(1, num_levels, 4, [1], 3, 3, 8, num_classes)
+    sizes = GatedPixelCNNSizes(1, num_levels, 4, (1,) * layers, 3, 3, 8, num_classes, 0.0)
+    model = GatedPixelCNN(1, num_levels, 4, [1] * layers, 3, 3, 8, num_classes)
     names = tuple(f"class {index}" for index in range(num_classes))
     highest = -0.5 * height * width
     evaluation = EvaluationFacts(

@@ -3,6 +3,7 @@
 import copy
 import logging
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,11 @@ from engine.engine import Engine
 from engine.request import DrawRequest, Levels, RowDrawn
 from models.base import Model
 from models.bundle_config import CARD_FILE, BundleConfig, BundleError, ImageShape, read_config
+from models.program import Program
 from models.strict_json import as_json
 from worker.contexts import one_hot
-from worker.loaded_model import Draining, LoadedModel, LoadedModels
-from worker.protocol import Card
+from worker.loaded_model import Draining, LoadedModel, LoadedModels, NoSuchPrecision
+from worker.protocol import Card, Precision
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +28,7 @@ DEFAULT_SIZE = (28, 28)
 MEASURE_S = 0.5
 
 
-def admit(directory: Path, models: LoadedModels, slots: int) -> Card:
+def admit(directory: Path, models: LoadedModels) -> Card:
     """The card of the bundle in `directory`: admitted with its measured speed, or refused with the reason."""
     sha256 = ""
     try:
@@ -37,7 +39,9 @@ def admit(directory: Path, models: LoadedModels, slots: int) -> Card:
             program = loaded.model.program()
             engine = models.engine(program)
             check_admission(program, engine, _exact_map(loaded.model), height, width)
-            return _card(directory, loaded, _pixels_per_second(engine, loaded, slots, height, width))
+            return _card(
+                directory, loaded, _pixels_per_second(engine, loaded, height, width), _precisions(models, program)
+            )
     except (BundleError, NotAdmitted, OSError) as error:
         reason = str(error)
     except Draining:
@@ -66,26 +70,44 @@ def _exact_map(model: Model) -> LogProbMap:
     return log_prob_map
 
 
-def _pixels_per_second(engine: Engine, loaded: LoadedModel, slots: int, height: int, width: int) -> float:
-    """Speed with all slots busy, over `MEASURE_S` or one image a slot; until the first row is done it warms up."""
+def _pixels_per_second(engine: Engine, loaded: LoadedModel, height: int, width: int) -> float:
+    """Speed with all slots of all threads busy: the sum over the threads, which draw side by side."""
     size = loaded.model.context_size
     context = one_hot(0, size) if size else None
-    for k in range(slots):
+    for k in range(engine.num_slots * engine.num_threads):
         engine.add(DrawRequest(str(k), "", height, width, 0, k, context=context))
-    while not _rows_drawn(engine):
-        pass
-    rows, started = 0, time.perf_counter()
-    while engine.busy and (rows == 0 or time.perf_counter() - started < MEASURE_S):
-        rows += _rows_drawn(engine)
-    return round(rows * width / (time.perf_counter() - started), 1)
+    with ThreadPoolExecutor(engine.num_threads) as pool:
+        rows_per_second = sum(pool.map(lambda thread: _rows_per_second(engine, thread), range(engine.num_threads)))
+    return round(rows_per_second * width, 1)
 
 
-def _rows_drawn(engine: Engine) -> int:
-    """Rows that one step has finished."""
-    return sum(isinstance(output, RowDrawn) for output in engine.step())
+def _rows_per_second(engine: Engine, thread: int) -> float:
+    """Of one thread over `MEASURE_S` or one image a slot; until its first row is done it warms up."""
+    started, rows = time.perf_counter(), _rows_drawn(engine, thread)
+    while engine.num_running(thread) and not rows:
+        rows = _rows_drawn(engine, thread)
+    if engine.num_running(thread):  # else a step was all it took
+        started, rows = time.perf_counter(), 0
+    while engine.num_running(thread) and (not rows or time.perf_counter() - started < MEASURE_S):
+        rows += _rows_drawn(engine, thread)
+    return rows / (time.perf_counter() - started)
 
 
-def _card(directory: Path, loaded: LoadedModel, pixels_per_second: float) -> Card:
+def _rows_drawn(engine: Engine, thread: int) -> int:
+    """Rows that one step of a thread has finished."""
+    outputs = engine.step(thread, room=engine.num_slots - engine.num_running(thread))
+    return sum(isinstance(output, RowDrawn) for output in outputs)
+
+
+def _precisions(models: LoadedModels, program: Program) -> list[Precision]:
+    try:
+        models.engine(program, "bfloat16")
+    except NoSuchPrecision:
+        return ["float32"]
+    return ["float32", "bfloat16"]
+
+
+def _card(directory: Path, loaded: LoadedModel, pixels_per_second: float, precisions: list[Precision]) -> Card:
     config = loaded.config
     shape = config.image if isinstance(config.image, ImageShape) else None
     title, description = _title_and_description(directory / CARD_FILE)
@@ -106,6 +128,7 @@ def _card(directory: Path, loaded: LoadedModel, pixels_per_second: float) -> Car
         evaluation=as_json(config.evaluation),
         pixels_per_second=pixels_per_second,
         profile=loaded.engine.profile,
+        precisions=precisions,
     )
 
 

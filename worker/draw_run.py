@@ -1,6 +1,7 @@
 """A sample or completion job in the engine: claim -> draw requests; rows and images -> the attempt."""
 
 import json
+import threading
 
 import numpy as np
 import numpy.typing as npt
@@ -24,44 +25,58 @@ class DrawRun:
     Rows that an earlier attempt saved are fed to the engine as known pixels: the image goes on with the very bits that
     it would have had. In a masked completion they are drawn again instead, to the same bits, since what is fed would
     not count in `drawn_log_prob`.
+
+    Threads that draw may hand in its images side by side, each image from one thread, while another stops it.
     """
 
-    def __init__(self, attempt: Attempt, loaded: LoadedModel) -> None:
-        self.attempt, self.loaded = attempt, loaded
+    def __init__(self, attempt: Attempt, loaded: LoadedModel, engine: Engine) -> None:
+        self.attempt, self.loaded, self.engine = attempt, loaded, engine
         claim, request = attempt.claim, attempt.claim.request
         self._request = request
         self._mask = _mask_bytes(attempt)
         self._saved_rows = [len(canvas) // request.row_bytes for canvas in claim.canvases]
         self._drawn_log_prob = [0.0] * request.n
+        self._lock = threading.Lock()
         self._unfinished = {k for k in range(request.n) if k not in claim.finished}
+        self._is_stopped = False
 
-    def begin(self, engine: Engine) -> None:
+    def begin(self) -> None:
         """Hand all unfinished images to the engine; RequestRejected if they do not fit."""
-        for k in sorted(self._unfinished):
-            engine.add(self._draw_request(k))
-        self._end_if_finished()
+        requests = [self._draw_request(k) for k in sorted(self._unfinished)]
+        with self._lock:
+            for request in [] if self._is_stopped else requests:
+                self.engine.add(request)
+        if not requests:
+            self._succeed()
 
-    def stop(self, engine: Engine) -> None:
+    def stop(self) -> None:
         """Take them back."""
-        for k in self._unfinished:
-            engine.cancel(self._id(k))
+        with self._lock:
+            self._is_stopped = True
+            for k in self._unfinished:
+                self.engine.cancel(self._id(k))
 
     def take(self, output: Output) -> None:
         """A row or an image of ours, of the engine."""
         k = int(output.id.rpartition("/")[2])
         if isinstance(output, Drawn):
-            self.attempt.add_result(SampleResult(k, json.dumps(self._result(k, output))))
-            self._unfinished.discard(k)
-            self._end_if_finished()
+            self._finish(k, output)
             return
         if output.row >= self._saved_rows[k]:
             self.attempt.add_row(k, output.row, output.values.tobytes())
         if output.row >= (self._request.known_rows or 0):
             self._drawn_log_prob[k] += output.log_prob
 
-    def _end_if_finished(self) -> None:
-        if not self._unfinished:
-            self.attempt.end("succeeded", {"unit": "nats", "kind": "exact"})
+    def _finish(self, k: int, drawn: Drawn) -> None:
+        self.attempt.add_result(SampleResult(k, json.dumps(self._result(k, drawn))))
+        with self._lock:
+            self._unfinished.discard(k)
+            is_last = not self._unfinished
+        if is_last:
+            self._succeed()
+
+    def _succeed(self) -> None:
+        self.attempt.end("succeeded", {"unit": "nats", "kind": "exact"})
 
     def _draw_request(self, k: int) -> DrawRequest:
         request = self._request
@@ -103,7 +118,7 @@ class DrawRun:
         if self._mask is not None:
             result["drawn_log_prob"] = drawn.drawn_log_prob if request.has_mask else self._drawn_log_prob[k]
             result["conditioning"] = conditioning = conditioning_of(self._mask)
-        return result | {"receipt": receipt(request, k, self.loaded.engine.profile, conditioning)}
+        return result | {"receipt": receipt(request, k, self.engine.profile, conditioning)}
 
     def _id(self, k: int) -> str:
         return f"{self.attempt.claim.job_id}/{self.attempt.claim.attempt}/{k}"

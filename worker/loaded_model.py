@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.engine import Engine, Interpreter
+from engine.native.encode import NoKernel
+from engine.native.library import NativeError, NotBuilt
 from models.base import Model
 from models.bundle import load_bundle
 from models.bundle_config import WEIGHTS_FILE, BundleConfig, BundleError
 from models.program import Program
+from worker.protocol import Precision
 
 log = logging.getLogger(__name__)
 
@@ -21,12 +24,16 @@ class Draining(Exception):
     """The worker is going away; nothing new begins."""
 
 
+class NoSuchPrecision(ValueError):
+    """Nothing here draws in that precision; the message says why."""
+
+
 @dataclass(slots=True, eq=False)
 class LoadedModel:
-    """Weights and their engine; the engine is stepped by the engine thread alone.
+    """Weights and their engine for float32; engines are stepped by the engine threads alone.
 
     `seconds_per_scored_pixel`: of the last parallel pass; None before the first. `is_broken`: a step raised; the
-    engine is in no known state.
+    engine is in no known state. `engine_bfloat16`: None until it is asked for, see `LoadedModels.engine_of`.
     """
 
     config: BundleConfig
@@ -36,6 +43,7 @@ class LoadedModel:
     users: int = 0
     seconds_per_scored_pixel: float | None = None
     is_broken: bool = False
+    engine_bfloat16: Engine | None = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -48,7 +56,7 @@ class LoadedModels:
     Args:
         budget_bytes: for all together; a model that is larger still loads when it is alone.
         is_draining: asked while waiting for room.
-        slots, device, interpreter: of every engine, see `engine.engine.Engine`.
+        slots, device, interpreter, threads: of every engine, see `engine.engine.Engine`.
     """
 
     def __init__(
@@ -57,12 +65,13 @@ class LoadedModels:
         slots: int,
         is_draining: Callable[[], bool],
         device: str = "cpu",
-        interpreter: Interpreter = "torch",
+        interpreter: Interpreter = "auto",
+        threads: int = 1,
     ) -> None:
         self._budget_bytes, self._slots, self._is_draining = budget_bytes, slots, is_draining
-        self._device, self._interpreter = device, interpreter
+        self._device, self._interpreter, self._threads = device, interpreter, threads
         self._models: OrderedDict[tuple[str, str], LoadedModel] = OrderedDict()
-        self._turn = threading.Lock()
+        self._turn, self._packing = threading.Lock(), threading.Lock()
         self._changed = threading.Condition()
 
     @contextmanager
@@ -93,9 +102,28 @@ class LoadedModels:
     def is_loaded(self, model_id: str, sha256: str) -> bool:
         return (model_id, sha256) in self._models
 
-    def engine(self, program: Program) -> Engine:
-        """A fresh engine of the kind that draws here."""
-        return Engine(program, self._slots, self._device, interpreter=self._interpreter)
+    def engine(self, program: Program, precision: Precision = "float32") -> Engine:
+        """A fresh engine of the kind that draws here; `NoSuchPrecision` if none does."""
+        if precision == "float32":
+            return self._engine(program, self._interpreter)
+        if self._device != "cpu" or self._interpreter == "torch":
+            raise NoSuchPrecision("bfloat16 needs the native interpreter")
+        try:
+            return self._engine(program, "native-bf16")
+        except (NotBuilt, NoKernel, NativeError) as error:
+            raise NoSuchPrecision(str(error)) from error
+
+    def engine_of(self, loaded: LoadedModel, precision: Precision) -> Engine:
+        """The model's engine for a precision that its card names; made when it is first asked for."""
+        if precision == "float32":
+            return loaded.engine
+        with self._packing:
+            if loaded.engine_bfloat16 is None:
+                loaded.engine_bfloat16 = self.engine(loaded.model.program(), precision)
+            return loaded.engine_bfloat16
+
+    def _engine(self, program: Program, interpreter: Interpreter) -> Engine:
+        return Engine(program, self._slots, self._device, interpreter=interpreter, num_threads=self._threads)
 
     def _find(self, model_id: str, sha256: str) -> LoadedModel | None:
         with self._changed:
@@ -115,7 +143,7 @@ class LoadedModels:
             raise BundleError(f"{directory.name} was exchanged while it was being loaded")
         with self._changed:
             self._models[loaded.key] = loaded
-        log.info("loaded %s", model_id)
+        log.info("loaded %s: %s, %d threads", model_id, engine.profile, engine.num_threads)
         return loaded
 
     def _make_room(self, memory_bytes: int) -> None:
@@ -135,6 +163,6 @@ class LoadedModels:
 
 
 def estimated_bytes(directory: Path) -> int:
-    """What a loaded bundle occupies: its weights as the model's parameters, and packed for the engine."""
+    """What a loaded bundle occupies: its weights as the model's parameters, packed in float32, and in bfloat16."""
     weights = directory / WEIGHTS_FILE
-    return 2 * weights.stat().st_size if weights.exists() else 0
+    return 5 * weights.stat().st_size // 2 if weights.exists() else 0

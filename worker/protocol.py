@@ -7,7 +7,7 @@ drawn.
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -34,6 +34,7 @@ BROKER_OPTIONS: dict[str, Any] = {
 """Celery's `broker_transport_options`: both processes must agree on the names of the broker's keys."""
 
 Kind = Literal["sample", "completion", "score"]
+Precision = Literal["float32", "bfloat16"]
 State = Literal["queued", "running", "succeeded", "failed", "canceled"]
 STATES: tuple[State, ...] = ("queued", "running", "succeeded", "failed", "canceled")
 TERMINAL_STATES: frozenset[State] = frozenset({"succeeded", "failed", "canceled"})
@@ -56,6 +57,7 @@ class JobRequest:
         n: number of samples or completions; for a score the number of images.
         seed: 0 .. 2**64 - 1. Sample k is the same image whatever n is.
         condition: {"class": index}, {"each": True} (scores: every class in turn), or None.
+        precision: of weights and inputs while images are drawn; scores are float32 always.
         per_pixel: a score also keeps its map, float32 nats [height, width, channels].
         known_rows: completions by rows: how many rows from the top are kept.
         has_mask: completions by mask: a mask blob travels with the job.
@@ -74,6 +76,7 @@ class JobRequest:
     seed: int = 0
     temperature: float = 1.0
     condition: dict[str, Any] | None = None
+    precision: Precision = "float32"
     per_pixel: bool = False
     known_rows: int | None = None
     has_mask: bool = False
@@ -102,8 +105,9 @@ class Card:
         height, width: None where any size will do.
         conditioning: {"kind": "none"} or {"kind": "class", "names": [...]}.
         training, evaluation: facts of the bundle's `config.json`; evaluation holds `score_quantiles` if measured.
-        pixels_per_second: measured on this worker, all slots together; None before the first measurement.
-        profile: numeric profile; results are bitwise equal within one profile.
+        pixels_per_second: of this worker, all slots of all its threads busy; None before the first measurement.
+        profile: numeric profile of float32; results are bitwise equal within one profile.
+        precisions: those that images can be drawn in.
         loaded: the weights are in memory now.
     """
 
@@ -124,7 +128,12 @@ class Card:
     evaluation: dict[str, Any] | None = None
     pixels_per_second: float | None = None
     profile: str = ""
+    precisions: list[Precision] = field(default_factory=lambda: ["float32"])
     loaded: bool = False
+
+    def offers(self, request: JobRequest) -> bool:
+        """Whether it is what a job asks for: the same weights, in that precision."""
+        return (self.id, self.sha256) == (request.model, request.sha256) and request.precision in self.precisions
 
 
 @dataclass(frozen=True, slots=True)

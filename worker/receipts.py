@@ -1,11 +1,13 @@
 """Receipts: what is needed to draw an image, or to compute a score, again."""
 
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from worker.protocol import JobRequest
 
 
+@cache  # reading it takes two milliseconds, and every image has a receipt
 def software_version() -> str:
     """Scanline's version, or "unknown" when it runs from a folder that was never installed."""
     try:
@@ -34,6 +36,7 @@ def receipt(request: JobRequest, k: int, profile: str, conditioning: str | None 
     }
     if request.kind != "score":
         facts |= {"seed": request.seed, "sample": k, "temperature": request.temperature}
+        facts["precision"] = request.precision
     if request.kind == "completion":
         facts |= {"known_rows": request.known_rows, "conditioning": conditioning}
     optional = {"upload": request.upload, "client": request.client}

@@ -5,6 +5,7 @@ doubled without harm.
 """
 
 import secrets
+from dataclasses import replace
 from typing import Any
 
 from redis import Redis
@@ -20,7 +21,7 @@ from worker.errors import (
     UnknownJob,
 )
 from worker.job_record import JobRecord, Progress, read_record
-from worker.protocol import STATES, Card, JobRequest, State, WorkerReport, decode, encode
+from worker.protocol import STATES, Card, JobRequest, Precision, State, WorkerReport, decode, encode
 from worker.store import PREFIX, Limits, connect
 
 __all__ = [
@@ -132,14 +133,20 @@ class Records:
         return sorted(reports, key=lambda report: report.worker)
 
     def published(self) -> list[Card]:
-        """One card a bundle, by id: admitted rather than refused, then the freshest."""
+        """One card a bundle, by id: admitted rather than refused, then the freshest.
+
+        Its precisions are those of all workers that offer the same weights.
+        """
         best: dict[str, tuple[bool, float, Card]] = {}
+        offered: dict[tuple[str, str], set[Precision]] = {}
         for report in self.workers():
             for card in report.cards:
                 entry = (card.status == "admitted", report.heartbeat_at, card)
+                offered.setdefault((card.id, card.sha256), set()).update(card.precisions)
                 if card.id not in best or entry[:2] > best[card.id][:2]:
                     best[card.id] = entry
-        return [best[name][2] for name in sorted(best)]
+        cards = [best[name][2] for name in sorted(best)]
+        return [replace(card, precisions=sorted(offered[card.id, card.sha256], reverse=True)) for card in cards]
 
     def counts(self) -> dict[str, Any]:
         """For metrics: {"jobs": {state: count}, "bytes": reserved, "queued": {model: count}}."""

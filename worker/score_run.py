@@ -1,6 +1,7 @@
 """A score job: images through the parallel pass, in pieces short enough to take turns with drawing."""
 
 import json
+import threading
 import time
 from typing import Any
 
@@ -19,11 +20,14 @@ from worker.receipts import receipt
 PIECE_S = 0.05
 MAX_BATCH = 64
 
+Piece = list[tuple[int, int | None]]
+"""Which images, under which class each."""
+
 
 class ScoreRun:
     """One attempt at scoring `n` images, each under one class, no class, or every class in turn.
 
-    Images that an earlier attempt finished are not scored again.
+    Images that an earlier attempt finished are not scored again. Threads may score pieces of it side by side.
     """
 
     def __init__(self, attempt: Attempt, loaded: LoadedModel) -> None:
@@ -34,27 +38,48 @@ class ScoreRun:
         if not self._classes:
             raise ValueError(f"{self._request.model} has no classes to score under")
         todo = [k for k in range(self._request.n) if k not in attempt.claim.finished]
-        self._todo = [(k, c) for k in todo for c in self._classes]
-        self._maps: dict[int, list[npt.NDArray[np.float32]]] = {}
+        self._lock = threading.Lock()
+        self._todo: Piece = [(k, c) for k in todo for c in self._classes]
+        self._num_left = len(self._todo)
+        self._maps: dict[int, dict[int | None, npt.NDArray[np.float32]]] = {}
         self._end_if_finished()
 
-    def advance(self) -> None:
-        """Score a piece of about `PIECE_S`."""
-        size = self._piece_size()
-        piece, self._todo = self._todo[:size], self._todo[size:]
+    @property
+    def has_pieces(self) -> bool:
+        """Whether anything is left to be taken."""
+        return bool(self._todo)
+
+    def take_piece(self) -> Piece:
+        """What will take about `PIECE_S` to score; empty when all is taken."""
+        with self._lock:
+            size = self._piece_size()
+            piece, self._todo = self._todo[:size], self._todo[size:]
+        return piece
+
+    def score(self, piece: Piece) -> None:
+        """Score what was taken."""
         started = time.perf_counter()
         maps = self._log_prob_maps(piece)
         pixels = len(piece) * self._request.height * self._request.width
         self.loaded.seconds_per_scored_pixel = (time.perf_counter() - started) / pixels
-        for (k, _), score_map in zip(piece, maps, strict=True):
-            collected = self._maps.setdefault(k, [])
-            collected.append(score_map)
-            if len(collected) == len(self._classes):
-                self._finish_image(k, np.stack(self._maps.pop(k)))
+        for (k, c), score_map in zip(piece, maps, strict=True):
+            if complete := self._collect(k, c, score_map):
+                self._finish_image(k, np.stack([complete[c] for c in self._classes]))
+        with self._lock:
+            self._num_left -= len(piece)
         self._end_if_finished()
 
+    def _collect(
+        self, k: int, c: int | None, score_map: npt.NDArray[np.float32]
+    ) -> dict[int | None, npt.NDArray[np.float32]] | None:
+        """The maps of an image under all classes, once the last has come."""
+        with self._lock:
+            collected = self._maps.setdefault(k, {})
+            collected[c] = score_map
+            return self._maps.pop(k) if len(collected) == len(self._classes) else None
+
     def _end_if_finished(self) -> None:
-        if not self._todo:
+        if not self._num_left:
             self.attempt.end("succeeded", {"unit": "nats", "kind": "exact"})
 
     def _piece_size(self) -> int:
@@ -68,7 +93,7 @@ class ScoreRun:
             return list(range(self.loaded.model.context_size))
         return [(self._request.condition or {}).get("class")]
 
-    def _log_prob_maps(self, piece: list[tuple[int, int | None]]) -> npt.NDArray[np.float32]:
+    def _log_prob_maps(self, piece: Piece) -> npt.NDArray[np.float32]:
         """Nats [pair, height, width, channels]."""
         request = self._request
         shape = (request.height, request.width, request.channels)

@@ -21,11 +21,11 @@ from worker.admission import admit
 from worker.attempt import Attempt
 from worker.bundles import Bundles
 from worker.draw_run import DrawRun
-from worker.engine_thread import EngineThread
+from worker.engine_threads import EngineThreads
 from worker.leases import Leases
 from worker.loaded_model import Draining, LoadedModel, LoadedModels
 from worker.periodic import Periodic
-from worker.protocol import TASK_DRAW, TERMINAL_STATES, Card, JobRequest, WorkerReport, queue_of
+from worker.protocol import TASK_DRAW, TERMINAL_STATES, Card, JobRequest, Precision, WorkerReport, queue_of
 from worker.reaper import Reaper
 from worker.receipts import software_version
 from worker.records import ExpiredJob, Records, UnknownJob
@@ -63,8 +63,9 @@ class Worker:
             self._draining.is_set,
             settings.device,
             settings.interpreter,
+            settings.threads,
         )
-        self._engine = EngineThread(on_broken=self._models.discard)
+        self._engine = EngineThreads(settings.threads, on_broken=self._models.discard)
         self._writer = Writer(
             self._impatient,
             settings.flush_s,
@@ -119,23 +120,24 @@ class Worker:
             return "done"
         request = record.request
         entry = self._bundles.find(request.model)
-        if entry is None or entry.card.sha256 != request.sha256:
+        if entry is None or not entry.card.offers(request):
             return self._turn_away(job_id, request)
         try:
             with self._models.use(entry.directory, request.model, request.sha256) as loaded:
-                return self._run(job_id, loaded)
+                return self._run(job_id, loaded, request.precision)
         except BundleError:
             return self._turn_away(job_id, request)
         except Draining:
             return "requeue"
 
-    def _run(self, job_id: str, loaded: LoadedModel) -> Fate:
-        attempt = self._claim(job_id, loaded.engine.profile)
+    def _run(self, job_id: str, loaded: LoadedModel, precision: Precision) -> Fate:
+        engine = self._models.engine_of(loaded, precision)
+        attempt = self._claim(job_id, engine.profile)
         if attempt is None:
             return "done"
         try:
-            kind = ScoreRun if attempt.claim.request.kind == "score" else DrawRun
-            self._engine.submit(kind(attempt, loaded))
+            is_score = attempt.claim.request.kind == "score"
+            self._engine.submit(ScoreRun(attempt, loaded) if is_score else DrawRun(attempt, loaded, engine))
         except Exception as error:
             attempt.fail("internal", f"{type(error).__name__}: {error}")
         ending = attempt.ending.result()
@@ -144,10 +146,13 @@ class Worker:
 
     def _turn_away(self, job_id: str, request: JobRequest) -> Fate:
         """A job for a bundle that is not here: left for a worker that has it, failed if there is none."""
-        if self._is_offered_elsewhere(request.model, request.sha256):
+        if self._is_offered_elsewhere(request):
             return "done"
         if (attempt := self._claim(job_id, profile="")) is not None:
-            if self._bundles.find(request.model):
+            entry = self._bundles.find(request.model)
+            if entry and entry.card.sha256 == request.sha256:
+                attempt.fail("model_unavailable", f"no worker draws {request.model} in {request.precision} any more")
+            elif entry:
                 attempt.fail("model_changed", f"the weights {request.sha256} of {request.model} were replaced")
             else:
                 attempt.fail("model_unavailable", f"{request.model} was removed")
@@ -159,7 +164,7 @@ class Worker:
         return None if claim is None else self._writer.open(claim)
 
     def _admit(self, directory: Path) -> Card:
-        return admit(directory, self._models, self._settings.slots)
+        return admit(directory, self._models)
 
     def _announce(self) -> None:
         if not self._draining.is_set():
@@ -178,13 +183,17 @@ class Worker:
     def _subscribe(self) -> None:
         """Also to the queues of bundles that are gone, unless others have them: their jobs must be told."""
         if self._subscriptions is not None:
-            gone = {model for model in self._bundles.gone() if not self._is_offered_elsewhere(model)}
+            elsewhere = {card.id for card in self._other_cards()}
+            gone = self._bundles.gone() - elsewhere
             self._subscriptions.sync({queue_of(model) for model in self._bundles.admitted() | gone})
 
-    def _is_offered_elsewhere(self, model: str, sha256: str | None = None) -> bool:
+    def _is_offered_elsewhere(self, request: JobRequest) -> bool:
+        return any(card.offers(request) for card in self._other_cards())
+
+    def _other_cards(self) -> list[Card]:
+        """What the other workers offer."""
         others = [report for report in self._records.workers() if report.worker != self.name]
-        cards = [card for report in others for card in report.cards if card.id == model]
-        return any(card.status == "admitted" and sha256 in (None, card.sha256) for card in cards)
+        return [card for report in others for card in report.cards if card.status == "admitted"]
 
     def _send(self, job_id: str, queue: str, priority: int) -> None:
         self._celery.send_task(TASK_DRAW, [job_id], queue=queue, priority=priority)

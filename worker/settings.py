@@ -1,14 +1,19 @@
 """The worker's settings, read once from SCANLINE_* variables."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from engine.engine import Interpreter
 from worker.protocol import broker_url
 from worker.store import Limits
+
+
+def usable_cores() -> int:
+    """Processors that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Settings(BaseSettings):
@@ -17,7 +22,8 @@ class Settings(BaseSettings):
     Attributes:
         redis_url: redis://, rediss:// or unix://.
         bundles_dir: folder that holds one folder a bundle.
-        slots: images that a loaded model draws side by side.
+        slots: images that a loaded model draws side by side in each thread.
+        threads: threads that draw and score; one for every processor that this process may run on.
         device: where images are drawn; cuda takes the torch interpreter.
         interpreter: who runs step programs. "auto": the native one where it is built, else torch.
         model_memory_bytes: bound on all loaded models together; one model may always be loaded.
@@ -28,13 +34,16 @@ class Settings(BaseSettings):
         stall_s: an engine that made no progress for so long loses its leases.
     """
 
-    model_config = SettingsConfigDict(env_prefix="SCANLINE_", frozen=True, protected_namespaces=())
+    model_config = SettingsConfigDict(
+        env_prefix="SCANLINE_", env_ignore_empty=True, frozen=True, protected_namespaces=()
+    )
 
     redis_url: str = "redis://127.0.0.1:6379/0"
     bundles_dir: Path = Path("checkpoints")
     slots: Annotated[int, Field(ge=4, le=256, multiple_of=4)] = 8
+    threads: Annotated[int, Field(ge=1, le=1024)] = Field(default_factory=usable_cores)
     device: Literal["cpu", "cuda"] = "cpu"
-    interpreter: Interpreter = "torch"
+    interpreter: Literal["auto", "native", "torch"] = "auto"
     model_memory_bytes: Annotated[int, Field(ge=0)] = 1 << 30
     max_queue: Annotated[int, Field(ge=1)] = 1000
     store_bytes: Annotated[int, Field(ge=1)] = 1 << 30
@@ -57,4 +66,4 @@ class Settings(BaseSettings):
     @property
     def concurrency(self) -> int:
         """Jobs in hand: one a slot, and two that wait so that no slot does."""
-        return self.slots + 2
+        return self.slots * self.threads + 2

@@ -54,13 +54,13 @@ class _Encoder:
         self.words += [program.channels, program.num_levels, len(program.features)]
         for feature in program.features:
             self._feature(feature)
+        self._ref(Ref(PIXEL, 0, program.channels))
         self.words.append(len(program.phases))
         for phase in program.phases:
             self._phase(phase)
         self.words.append(len(program.heads))
         for head in program.heads:
             self._head(head)
-        self._ref(Ref(PIXEL, 0, program.channels))
 
     def _feature(self, feature: Feature) -> None:
         self.words += [SCOPES.index(feature.scope), feature.width, feature.level]

@@ -20,7 +20,7 @@ KERNELS_VARIABLE = "SCANLINE_KERNELS"
 # Weights and inputs of affine maps in bfloat16, sums in float32: other results, so never chosen unasked.
 BF16_KERNELS = "avx512_bf16"
 # Raised with every change of the code that changes a bit of any result.
-NUMERICS_VERSION = 1
+NUMERICS_VERSION = 2
 
 
 class NotBuilt(RuntimeError):
@@ -99,7 +99,7 @@ class NativeProgram:
         if not self.handle:
             raise NativeError(error.value.decode())
         weakref.finalize(self, library.scanline_free_program, self.handle)
-        self.program = program
+        self.program, self.num_weights = program, encoded.parameters.size
         self.kernels: str = library.scanline_kernels_of(self.handle).decode()
 
     @property

@@ -27,6 +27,7 @@ CLOTHES = Card(
     evaluation={"score_quantiles": [-20.0, -10.0]},
     pixels_per_second=1000.0,
     profile="torch-cpu",
+    precisions=["float32", "bfloat16"],
 )
 INK = Card("ink", "1c" * 32, "admitted", height=8, width=6, channels=1, num_levels=2, conditioning={"kind": "none"})
 COLOUR = Card("colour", "d0" * 32, "admitted", channels=3, num_levels=256, conditioning={"kind": "none"})

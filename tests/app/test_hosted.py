@@ -23,6 +23,7 @@ def test_one_model_shows_its_card(client: TestClient) -> None:
     assert model["image"] == {"height": 8, "width": 6, "channels": 1, "num_levels": 256}
     assert model["conditioning"] == {"kind": "class", "names": NAMES}
     assert model["sha256"] == "c0" * 32 and model["pixels_per_second"] == 1000
+    assert model["precisions"] == ["float32", "bfloat16"]
 
 
 def test_an_unknown_model_is_404_and_the_hosted_are_named(client: TestClient) -> None:

@@ -49,6 +49,12 @@ def test_a_model_of_any_size_is_told_the_size(client: TestClient) -> None:
     assert (request["height"], request["width"], request["channels"]) == (5, 7, 3)
 
 
+def test_a_precision_that_the_model_offers_is_kept_in_the_record(client: TestClient, records: Records) -> None:
+    asked = [client.post("/v1/samples", json={**ASK, **more}).json() for more in ({}, {"precision": "bfloat16"})]
+    assert [job["request"]["precision"] for job in asked] == ["float32", "bfloat16"]
+    assert [records.get(job["id"]).request.precision for job in asked] == ["float32", "bfloat16"]
+
+
 # What is sent, the status, the code, the parameter, and words that say what would be right.
 REFUSED: list[tuple[dict[str, Any], int, str, str, str]] = [
     ({}, 422, "missing_field", "model", "`model` is missing"),
@@ -61,6 +67,8 @@ REFUSED: list[tuple[dict[str, Any], int, str, str, str]] = [
     ({**ASK, "seed": 2**64}, 422, "invalid_field", "seed", "18446744073709551615"),
     ({**ASK, "temperature": 0}, 422, "invalid_field", "temperature", "greater than 0"),
     ({**ASK, "temperature": 11}, 422, "invalid_field", "temperature", "at most 10"),
+    ({**ASK, "precision": "float16"}, 422, "invalid_field", "precision", "'float32' or 'bfloat16'"),
+    ({"model": "ink", "precision": "bfloat16"}, 422, "invalid_field", "precision", "it is drawn in float32"),
     ({**ASK, "model": "nobody"}, 404, "unknown_model", "model", "clothes, colour, ink"),
     ({**ASK, "model": "broken"}, 422, "model_refused", "model", "its weights have another hash"),
     ({**ASK, "sede": 1}, 422, "unknown_field", "sede", "Did you mean `seed`?"),

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import httpx
 
-from tests.services import ROOT, Valkey, running_worker, wait_until, write_tiny_bundle
+from tests.services import ROOT, SLOW_LAYERS, Valkey, running_worker, wait_until, write_tiny_bundle
 
 GREY, BINARY, SLOW, DAMAGED = "grey", "binary", "slow", "damaged"
 CLASSES = ["class 0", "class 1", "class 2"]
-SLOW_SIZE = 40
-"""Images of this size take a second or two: long enough to look at one that is half drawn."""
+SLOW_SIZE, SLOW_N = 64, 32
+"""So many images of this size take a second or two: long enough to look at some that are half drawn."""
 
 
 @dataclass
@@ -66,7 +66,7 @@ def running_site(folder: Path) -> Iterator[Site]:
     bundles = folder / "bundles"
     write_tiny_bundle(bundles, GREY, num_levels=16, num_classes=len(CLASSES))
     write_tiny_bundle(bundles, BINARY)
-    write_tiny_bundle(bundles, SLOW, height=SLOW_SIZE, width=SLOW_SIZE)
+    write_tiny_bundle(bundles, SLOW, height=SLOW_SIZE, width=SLOW_SIZE, layers=SLOW_LAYERS)
     write_tiny_bundle(bundles, DAMAGED)
     (bundles / DAMAGED / "model.safetensors").write_bytes(b"not weights")
     with Valkey() as valkey, running_worker(valkey, bundles, folder / "worker.log"):

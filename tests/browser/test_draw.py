@@ -4,13 +4,13 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.site import GREY, SLOW, SLOW_SIZE, Site
+from tests.browser.site import GREY, SLOW, SLOW_N, SLOW_SIZE, Site
 from tests.browser.visit import Visit
 from tests.services import wait_until
 
 
 def test_rows_appear_before_the_image_is_finished(visit: Visit, page: Page) -> None:
-    visit.open(model=SLOW, n=2, seed=1)
+    visit.open(model=SLOW, n=SLOW_N, seed=1)
     visit.submit()
     seen: set[tuple[int, ...]] = set()
 
@@ -55,7 +55,7 @@ def test_sample_shows_its_probability_png_and_receipt(visit: Visit, page: Page) 
 
 
 def test_cancel(visit: Visit, page: Page) -> None:
-    visit.open(model=SLOW, n=4, seed=3)
+    visit.open(model=SLOW, n=SLOW_N, seed=3)
     visit.submit()
     wait_until(lambda: any(visit.rows_drawn()), what="a row")
     page.get_by_role("button", name="Cancel").click()
@@ -65,7 +65,7 @@ def test_cancel(visit: Visit, page: Page) -> None:
 
 
 def test_reload_in_the_middle_goes_on(visit: Visit, page: Page) -> None:
-    visit.open(model=SLOW, n=1, seed=4)
+    visit.open(model=SLOW, n=SLOW_N, seed=4)
     visit.submit()
     wait_until(lambda: any(visit.rows_drawn()), what="a row")
     page.reload()
@@ -75,7 +75,7 @@ def test_reload_in_the_middle_goes_on(visit: Visit, page: Page) -> None:
 
 def test_stream_goes_on_after_the_server_was_killed(visit: Visit, page: Page, site: Site) -> None:
     visit.allow("net::ERR_")
-    visit.open(model=SLOW, n=2, seed=5)
+    visit.open(model=SLOW, n=SLOW_N, seed=5)
     visit.submit()
     wait_until(lambda: any(visit.rows_drawn()), what="a row")
     site.kill()

@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.services import Api, running_api
-from tests.services import Valkey, WorkerProcess, running_worker, wait_until, write_tiny_bundle
+from tests.end_to_end.services import SLOW_SIZE, Api, running_api
+from tests.services import SLOW_LAYERS, Valkey, WorkerProcess, running_worker, wait_until, write_tiny_bundle
 
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Logs and bundles. `ink` is quick, `slow` takes seconds an image; one has the name that the examples use."""
+    """Logs and bundles. `ink` is quick, `slow` takes a moment an image; one has the name that the examples use."""
     folder = tmp_path_factory.mktemp("service")
     bundles = folder / "bundles"
     bundles.mkdir()
     write_tiny_bundle(bundles, "ink")
-    write_tiny_bundle(bundles, "slow", height=40, width=40, num_levels=4, seed=2)
+    write_tiny_bundle(bundles, "slow", height=SLOW_SIZE, width=SLOW_SIZE, num_levels=4, seed=2, layers=SLOW_LAYERS)
     write_tiny_bundle(bundles, "gated-pixelcnn-mnist", height=28, width=28, num_levels=16, num_classes=10, seed=1)
     return folder
 

@@ -17,6 +17,9 @@ import httpx2
 
 from tests.services import ROOT, wait_until
 
+SLOW_SIZE = 64
+"""Rows and columns of the bundle `slow`: 64 of its images take some seconds."""
+
 
 @dataclass(frozen=True)
 class Event:

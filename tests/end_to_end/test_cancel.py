@@ -16,7 +16,7 @@ def wait_for_rows(api: Api, job_id: str) -> None:
 
 
 def test_a_running_job_stops_within_a_moment(api: Api) -> None:
-    job_id = ask_slow(api, n=8)
+    job_id = ask_slow(api, n=64)
     wait_for_rows(api, job_id)
     began = time.monotonic()
     api.client.post(f"/v1/jobs/{job_id}/cancel")
@@ -29,7 +29,7 @@ def test_a_running_job_stops_within_a_moment(api: Api) -> None:
 
 
 def test_a_queued_job_ends_at_once_and_is_never_begun(api: Api) -> None:
-    in_hand = [ask_slow(api, n=4) for _ in range(6)]
+    in_hand = [ask_slow(api, n=64) for _ in range(10)]  # 4 slots in each of 2 threads, and 2 more
     queued = ask_slow(api)
     try:
         assert api.job(queued)["state"] == "queued"
@@ -43,7 +43,7 @@ def test_a_queued_job_ends_at_once_and_is_never_begun(api: Api) -> None:
 
 
 def test_a_running_job_that_is_deleted_ends_its_streams_and_frees_its_slots(api: Api) -> None:
-    job_id = ask_slow(api, n=8)
+    job_id = ask_slow(api, n=64)
     wait_for_rows(api, job_id)
     stream = api.events(job_id)
     next(stream)

@@ -8,7 +8,7 @@ from itertools import islice
 import numpy as np
 from PIL import Image
 
-from tests.end_to_end.services import Api, Event
+from tests.end_to_end.services import SLOW_SIZE, Api, Event
 
 
 def rows_of(events: list[Event]) -> list[tuple[int, int]]:
@@ -38,11 +38,11 @@ def test_the_rows_in_the_events_are_the_image(api: Api) -> None:
 
 
 def test_a_stream_cut_in_mid_image_goes_on_where_it_was(api: Api) -> None:
-    job_id = api.client.post("/v1/samples", json={"model": "slow", "n": 2}).json()["id"]
+    job_id = api.client.post("/v1/samples", json={"model": "slow", "n": 24}).json()["id"]
     first = list(islice(api.events(job_id), 5))
     assert api.job(job_id)["state"] == "running"
     rest = list(api.events(job_id, headers={"Last-Event-ID": first[-1].id}))
-    assert sorted(rows_of(first + rest)) == all_rows(2, 40)
+    assert sorted(rows_of(first + rest)) == all_rows(24, SLOW_SIZE)
     assert rest[-1].kind == "succeeded"
 
 
@@ -58,7 +58,7 @@ def test_a_finished_job_is_replayed_from_anywhere_and_then_there_is_nothing(api:
 
 
 def test_many_listeners_hear_the_same(api: Api) -> None:
-    job_id = api.client.post("/v1/samples", json={"model": "slow"}).json()["id"]
+    job_id = api.client.post("/v1/samples", json={"model": "slow", "n": 8}).json()["id"]
     heard: dict[int, list[Event]] = {}
     threads = [threading.Thread(target=lambda k=k: heard.update({k: list(api.events(job_id))})) for k in range(8)]
     for thread in threads:

@@ -14,7 +14,7 @@ from tests.services import Valkey, wait_until
 
 def test_the_process_ends_soon_although_a_stream_is_open(api: Api, valkey: Valkey, tmp_path: Path) -> None:
     with running_api(valkey.url, tmp_path / "api.log") as other:
-        job_id = other.client.post("/v1/samples", json={"model": "slow", "n": 8}).json()["id"]
+        job_id = other.client.post("/v1/samples", json={"model": "slow", "n": 64}).json()["id"]
         stream = other.events(job_id)
         next(stream)
         began = time.monotonic()

@@ -40,7 +40,7 @@ def test_a_wait_that_is_too_short_gives_the_job_and_cancels_nothing(api: Api) ->
 def test_a_client_that_goes_away_while_it_waits_cancels_nothing(api: Api) -> None:
     before = {job["id"] for job in api.client.get("/v1/jobs").json()["data"]}
     with pytest.raises(httpx2.ReadTimeout):
-        api.client.post("/v1/samples", json={"model": "slow", "seed": 1}, headers=WAIT, timeout=0.3)
+        api.client.post("/v1/samples", json={"model": "slow", "seed": 1, "n": 24}, headers=WAIT, timeout=0.3)
     (job_id,) = {job["id"] for job in api.client.get("/v1/jobs").json()["data"]} - before
     assert api.finished(job_id)["state"] == "succeeded"
 

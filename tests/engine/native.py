@@ -1,10 +1,12 @@
 """The native interpreter for tests: built once, every set of kernels that this processor runs."""
 
 import platform
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
+from engine import native_lane
 from engine.native.build import BuildError, build
 from engine.native.library import NativeError, NativeProgram
 from engine.native_lane import NativeLane
@@ -17,13 +19,26 @@ every_kernel = pytest.mark.parametrize("kernels", KERNELS)
 
 @pytest.fixture(scope="session", autouse=True)
 def built() -> None:
-    """Compile; the tests that use this are skipped without a compiler, and only then."""
+    """For modules that test nothing else."""
+    build_or_skip()
+
+
+def build_or_skip() -> None:
+    """Compile; the test is skipped without a compiler, and only then."""
     try:
         build()
     except BuildError as error:
         if "no C++ compiler" in str(error):
             pytest.skip(str(error))
         raise
+
+
+@pytest.fixture(scope="module")
+def short_steps() -> Iterator[None]:
+    """Of 16 pixels, so that small images meet in the middle."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(native_lane, "MAX_PIXELS_A_STEP", 16)
+        yield
 
 
 def native_program(program: Program, kernels: str | None = None) -> NativeProgram:

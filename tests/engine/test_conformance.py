@@ -83,12 +83,14 @@ def test_a_later_pixel_never_moves_an_earlier_one(seed: int) -> None:
 def test_a_drawn_image_is_bitwise_the_same_in_company_and_after_a_resume(seed: int) -> None:
     program = random_program(seed)
     image, vector, given = inputs(program, seed)
-    alone = run(Engine(program, num_slots=4), [request("a", image, vector, given)])["a"]
+    alone = run(Engine(program, num_slots=4, interpreter="torch"), [request("a", image, vector, given)])["a"]
     others = [request(f"o{k}", image, vector, given, seed=k) for k in range(6)]
-    company = run(Engine(program, num_slots=4), [*others, request("a", image, vector, given)])["a"]
-    wide = run(Engine(program, num_slots=8), [*others, request("a", image, vector, given)])["a"]
+    company = run(Engine(program, num_slots=4, interpreter="torch"), [*others, request("a", image, vector, given)])["a"]
+    wide = run(Engine(program, num_slots=8, interpreter="torch"), [*others, request("a", image, vector, given)])["a"]
     known_rows = image.shape[0] // 2
-    resumed = run(Engine(program, num_slots=4), [request("a", alone.values, vector, given, known_rows)])["a"]
+    resumed = run(
+        Engine(program, num_slots=4, interpreter="torch"), [request("a", alone.values, vector, given, known_rows)]
+    )["a"]
     for other in (company, wide, resumed):
         np.testing.assert_array_equal(other.values, alone.values)
         assert other.log_prob == alone.log_prob

@@ -7,16 +7,29 @@ import pytest
 import torch
 
 from engine.draw import draw
-from engine.engine import Engine
+from engine.engine import Engine, Interpreter
 from engine.request import Drawn, DrawRequest, RequestRejected, RowDrawn
 from models.gated_pixelcnn import GatedPixelCNN
 from models.program import Program
+from tests.engine.native import build_or_skip
+
+
+@pytest.fixture(params=["torch", "native"])
+def interpreter(request: pytest.FixtureRequest) -> Interpreter:
+    if request.param == "native":
+        build_or_skip()
+    kind: Interpreter = request.param
+    return kind
 
 
 @pytest.fixture(scope="module")
 def program() -> Program:
     torch.manual_seed(0)
     return GatedPixelCNN(1, 4, 8, [1], head_width=8, num_classes=2).program()
+
+
+LARGE = (24, 32)
+"""Height and width of an image that takes either interpreter a dozen steps."""
 
 
 def request(name: str, height: int = 3, width: int = 4, **changes: object) -> DrawRequest:
@@ -31,8 +44,8 @@ def finish(engine: Engine) -> list[RowDrawn | Drawn]:
     return outputs
 
 
-def test_rows_come_in_order_and_the_image_last(program: Program) -> None:
-    engine = Engine(program, num_slots=4)
+def test_rows_come_in_order_and_the_image_last(program: Program, interpreter: Interpreter) -> None:
+    engine = Engine(program, num_slots=4, interpreter=interpreter)
     engine.add(request("a"))
     outputs = finish(engine)
     assert [(type(o), getattr(o, "row", None)) for o in outputs] == [
@@ -47,20 +60,20 @@ def test_rows_come_in_order_and_the_image_last(program: Program) -> None:
     assert sum(row.log_prob for row in rows) == pytest.approx(image.log_prob, abs=1e-9)
 
 
-def test_more_requests_than_slots_all_finish_and_a_late_one_joins(program: Program) -> None:
-    engine = Engine(program, num_slots=4)
+def test_more_requests_than_slots_all_finish_and_a_late_one_joins(program: Program, interpreter: Interpreter) -> None:
+    engine = Engine(program, num_slots=4, interpreter=interpreter)
     for k in range(6):
-        engine.add(request(f"a{k}", sample=k, group="a"))
+        engine.add(request(f"a{k}", *LARGE, sample=k, group="a"))
     for _ in range(5):
         engine.step()
-    engine.add(request("late"))
+    engine.add(request("late", *LARGE))
     finished = [o.id for o in finish(engine) if isinstance(o, Drawn)]
     assert sorted(finished) == ["a0", "a1", "a2", "a3", "a4", "a5", "late"]
     assert finished.index("late") < finished.index("a5"), "a group of many held back a group of one"
 
 
-def test_images_of_several_sizes_are_drawn_side_by_side(program: Program) -> None:
-    engine = Engine(program, num_slots=4)
+def test_images_of_several_sizes_are_drawn_side_by_side(program: Program, interpreter: Interpreter) -> None:
+    engine = Engine(program, num_slots=4, interpreter=interpreter)
     sizes = {"a": (3, 4), "b": (1, 1), "c": (2, 9), "d": (7, 1)}
     for name, (height, width) in sizes.items():
         engine.add(request(name, height, width))
@@ -71,13 +84,15 @@ def test_images_of_several_sizes_are_drawn_side_by_side(program: Program) -> Non
 
 
 @pytest.mark.parametrize("steps", [0, 1, 5, 11])
-def test_a_cancelled_request_leaves_nothing_and_disturbs_nobody(program: Program, steps: int) -> None:
-    alone = Engine(program, num_slots=4)
-    alone.add(request("b", sample=1))
+def test_a_cancelled_request_leaves_nothing_and_disturbs_nobody(
+    program: Program, interpreter: Interpreter, steps: int
+) -> None:
+    alone = Engine(program, num_slots=4, interpreter=interpreter)
+    alone.add(request("b", *LARGE, sample=1))
     expected = next(o for o in finish(alone) if isinstance(o, Drawn))
-    engine = Engine(program, num_slots=4)
-    engine.add(request("a"))
-    engine.add(request("b", sample=1))
+    engine = Engine(program, num_slots=4, interpreter=interpreter)
+    engine.add(request("a", *LARGE))
+    engine.add(request("b", *LARGE, sample=1))
     for _ in range(steps):
         engine.step()
     engine.cancel("a")
@@ -87,37 +102,37 @@ def test_a_cancelled_request_leaves_nothing_and_disturbs_nobody(program: Program
     assert next(o for o in outputs if isinstance(o, Drawn)).values.tobytes() == expected.values.tobytes()
 
 
-def test_cancelling_the_only_request_makes_the_engine_idle(program: Program) -> None:
-    engine = Engine(program, num_slots=4)
-    engine.add(request("a"))
+def test_cancelling_the_only_request_makes_the_engine_idle(program: Program, interpreter: Interpreter) -> None:
+    engine = Engine(program, num_slots=4, interpreter=interpreter)
+    engine.add(request("a", *LARGE))
     engine.step()
     engine.cancel("a")
     assert not engine.busy and engine.step() == []
 
 
-def test_known_pixels_come_back_unchanged_wherever_they_are(program: Program) -> None:
+def test_known_pixels_come_back_unchanged_wherever_they_are(program: Program, interpreter: Interpreter) -> None:
     rng = np.random.default_rng(0)
     known = rng.integers(0, 4, (3, 4, 1)).astype(np.uint8)
     mask = rng.random((3, 4)) < 0.5
-    engine = Engine(program, num_slots=4)
+    engine = Engine(program, num_slots=4, interpreter=interpreter)
     engine.add(request("a", known=known, mask=mask))
     image = next(o for o in finish(engine) if isinstance(o, Drawn))
     np.testing.assert_array_equal(image.values[mask], known[mask])
     assert image.log_prob < image.drawn_log_prob < 0
 
 
-def test_sample_k_is_the_same_image_however_many_are_drawn(program: Program) -> None:
+def test_sample_k_is_the_same_image_however_many_are_drawn(program: Program, interpreter: Interpreter) -> None:
     contexts = [np.array([0, 1], np.float32)] * 9
-    many, _ = draw(program, 9, 3, 4, seed=11, contexts=contexts, num_slots=4)
-    few, _ = draw(program, 2, 3, 4, seed=11, contexts=contexts, num_slots=8)
+    many, _ = draw(program, 9, 3, 4, seed=11, contexts=contexts, num_slots=4, interpreter=interpreter)
+    few, _ = draw(program, 2, 3, 4, seed=11, contexts=contexts, num_slots=8, interpreter=interpreter)
     np.testing.assert_array_equal(many[:2], few)
     assert len({image.tobytes() for image in many}) > 1
 
 
-def test_a_low_temperature_draws_likelier_images(program: Program) -> None:
+def test_a_low_temperature_draws_likelier_images(program: Program, interpreter: Interpreter) -> None:
     contexts = [np.array([0, 1], np.float32)] * 32
-    _, hot = draw(program, 32, 6, 6, seed=1, contexts=contexts, temperature=1.0)
-    _, cold = draw(program, 32, 6, 6, seed=1, contexts=contexts, temperature=0.2)
+    _, hot = draw(program, 32, 6, 6, seed=1, contexts=contexts, temperature=1.0, interpreter=interpreter)
+    _, cold = draw(program, 32, 6, 6, seed=1, contexts=contexts, temperature=0.2, interpreter=interpreter)
     assert cold.mean() > hot.mean()
 
 

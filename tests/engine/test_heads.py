@@ -62,7 +62,7 @@ def test_logistic_mixture_samples_are_as_frequent_as_their_probability(
 ) -> None:
     parameters = randn({1: 3, 3: 10}[channels] * 3, seed=6)
     program = constant_program("logistic_mixture", channels, num_levels, [parameters.tolist()])
-    images, log_probs = draw(program, 100, 10, 10, seed=8, temperature=temperature, num_slots=100)
+    images, log_probs = draw(program, 100, 10, 10, seed=8, temperature=temperature, num_slots=100, interpreter="torch")
     pixels = images.reshape(-1, channels)
     counts = Counter(map(tuple, pixels.tolist()))
     expected = {v: p * len(pixels) for v, p in tempered(parameters, num_levels, channels, temperature).items()}
@@ -76,7 +76,7 @@ def test_logistic_mixture_samples_are_as_frequent_as_their_probability(
 
 def test_mcgsm_samples_follow_the_density() -> None:
     """Kolmogorov-Smirnov against the sum of the components' normal distribution functions."""
-    images, log_probs = draw(mcgsm_program(), 100, 10, 10, seed=8, num_slots=100)
+    images, log_probs = draw(mcgsm_program(), 100, 10, 10, seed=8, num_slots=100, interpreter="torch")
     assert images.dtype == np.float32
     x = np.sort(images.ravel()).astype(np.float64)
     cdf = mcgsm_cdf(torch.from_numpy(x), randn(6, seed=4), mcgsm_parameters()).numpy()
@@ -101,7 +101,7 @@ def mcgsm_cdf(x: Tensor, h: Tensor, p: McgsmParameters) -> Tensor:
 def test_a_density_is_resumed_from_its_own_float32_values(dtype: torch.dtype) -> None:
     program = mcgsm_program()
     rows: list[RowDrawn] = []
-    engine = Engine(program, num_slots=4, dtype=dtype)
+    engine = Engine(program, num_slots=4, dtype=dtype, interpreter="torch")
     engine.add(DrawRequest("a", "", 5, 6, 1, 0))
     while engine.busy:
         rows += [output for output in engine.step() if isinstance(output, RowDrawn)]
@@ -118,7 +118,7 @@ def test_a_density_is_resumed_from_its_own_float32_values(dtype: torch.dtype) ->
 
 
 def test_what_a_density_does_not_take_is_refused() -> None:
-    engine = Engine(mcgsm_program(), num_slots=4)
+    engine = Engine(mcgsm_program(), num_slots=4, interpreter="torch")
     with pytest.raises(RequestRejected, match="temperature 1"):
         engine.add(DrawRequest("a", "", 2, 2, 0, 0, temperature=0.9))
     mask = np.ones((2, 2), bool)

@@ -21,6 +21,7 @@ from models.gated_pixelcnn import GatedPixelCNN
 from models.program import Program
 from tests.engine.native import KERNELS, assert_same, every_kernel, native_program, run_lane
 from tests.engine.native import built as built
+from tests.engine.native import short_steps as short_steps
 from tests.engine.oracle import log_prob_map
 from tests.engine.random_programs import random_program
 from tests.engine.test_conformance import NUM_PROGRAMS, inputs, request
@@ -104,6 +105,7 @@ def test_the_images_are_those_of_the_torch_interpreter(seed: int) -> None:
         assert drawn.log_prob == pytest.approx(reference[0].log_prob, rel=1e-3)
 
 
+@pytest.mark.usefixtures("short_steps")
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), num_slots=st.integers(1, 9), kernels=st.sampled_from(KERNELS[:2]))
 def test_a_result_does_not_depend_on_who_comes_and_goes_when(seed: int, num_slots: int, kernels: str) -> None:

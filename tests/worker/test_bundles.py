@@ -19,7 +19,7 @@ class Folder:
     def __init__(self, root: Path) -> None:
         self.root, self.changes = root, 0
         models = LoadedModels(1 << 30, 4, lambda: False)
-        self.bundles = Bundles(root, lambda directory: admit(directory, models, 4), self._count)
+        self.bundles = Bundles(root, lambda directory: admit(directory, models), self._count)
 
     def _count(self) -> None:
         self.changes += 1
@@ -113,7 +113,7 @@ class OutOfMemory(LoadedModels):
 
 def test_a_surprise_in_one_bundle_is_a_refusal_too(tmp_path: Path) -> None:
     write_tiny_bundle(tmp_path, "tiny")
-    card = admit(tmp_path / "tiny", OutOfMemory(0, 4, lambda: False), 4)
+    card = admit(tmp_path / "tiny", OutOfMemory(0, 4, lambda: False))
     assert card.status == "refused" and card.reason == "the admission test failed: MemoryError: no room for 4 TB"
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.services import FAST, Valkey, WorkerProcess, wait_until, write_tiny_bundle
+from tests.services import FAST, SLOW_LAYERS, Valkey, WorkerProcess, wait_until, write_tiny_bundle
 from tests.worker.jobs import Jobs
 from worker.protocol import JobRequest
 from worker.records import JobRecord
 
-HEIGHT, WIDTH = 64, 10
+HEIGHT, WIDTH = 64, 64
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Fleet:
 
     def request(self, kind: str = "sample", **fields: object) -> JobRequest:
         shape = (HEIGHT, WIDTH, 1, 2)
-        return JobRequest(kind, "tall", self.sha256, *shape, **{"n": 2, "seed": 11, **fields})  # type: ignore[arg-type]
+        return JobRequest(kind, "slow", self.sha256, *shape, **{"n": 24, "seed": 11, **fields})  # type: ignore[arg-type]
 
     def owner(self, job_id: str) -> WorkerProcess:
         name = self.jobs.records.get(job_id).worker
@@ -62,7 +62,7 @@ class Fleet:
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     folder = tmp_path_factory.mktemp("fleet")
-    sha256 = write_tiny_bundle(folder / "bundles", "tall", height=HEIGHT, width=WIDTH)
+    sha256 = write_tiny_bundle(folder / "bundles", "slow", height=HEIGHT, width=WIDTH, layers=SLOW_LAYERS)
     with Valkey() as valkey:
         fleet = Fleet(valkey, folder, sha256)
         try:
@@ -105,24 +105,31 @@ def test_a_worker_that_is_asked_to_stop_hands_its_jobs_on(fleet: Fleet, undistur
 
 
 def test_a_killed_workers_images_go_on_to_the_same_bytes(fleet: Fleet, undisturbed: JobRecord) -> None:
-    """Also with a mask; and the only worker that is left is a new one."""
+    """Also with a mask, and in bfloat16 where there is such a thing; and the only worker that is left is a new one."""
     fleet.alive(1)
+    other = fleet.request(precision=fleet.jobs.card("slow").precisions[-1])
+    undisturbed_other = fleet.jobs.run(other)
     mask = np.zeros((HEIGHT, WIDTH), np.bool_)
     mask[:, ::3] = True
     uploads = [np.ones((HEIGHT, WIDTH, 1), np.uint8).tobytes()]
-    completion = fleet.request("completion", n=1, has_mask=True)
+    completion = fleet.request("completion", n=8, has_mask=True)
     undisturbed_completion = fleet.jobs.finish(fleet.jobs.submit(completion, uploads, mask.tobytes()))
-    ids = [fleet.jobs.submit(fleet.request()), fleet.jobs.submit(completion, uploads, mask.tobytes())]
+    ids = [
+        fleet.jobs.submit(fleet.request()),
+        fleet.jobs.submit(completion, uploads, mask.tobytes()),
+        fleet.jobs.submit(other),
+    ]
     for job_id in ids:
         fleet.jobs.wait_for_rows(job_id, 5)
     for worker in fleet.alive(1):
         worker.kill()
     half_made = [fleet.jobs.records.get(job_id) for job_id in ids]
-    assert all(job.state == "running" and job.progress.rows[0] < HEIGHT for job in half_made)
+    assert all(job.state == "running" and 0 < job.progress.done < job.progress.total for job in half_made)
     fleet.alive(1)
     jobs = [fleet.jobs.finish(job_id, 40) for job_id in ids]
     _assert_same(fleet, jobs[0], undisturbed)
     _assert_same(fleet, jobs[1], undisturbed_completion)
+    _assert_same(fleet, jobs[2], undisturbed_other)
     for before, job in zip(half_made, jobs, strict=True):
         resumed = dict(fleet.jobs.events(job.id))["resumed"]
         assert job.attempt == 2 and resumed["from_pixel"] == before.progress.done

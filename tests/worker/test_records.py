@@ -115,6 +115,16 @@ def test_the_freshest_admitted_card_of_live_workers_is_published(records: Record
     assert records.published() == [refused]
 
 
+def test_a_model_is_drawn_in_the_precisions_of_all_its_workers(records: Records, leases: Leases) -> None:
+    both, one = Card("a", "1", "admitted", precisions=["float32", "bfloat16"]), Card("a", "1", "admitted")
+    other_weights = Card("a", "2", "admitted", precisions=["bfloat16"])
+    leases.publish(WorkerReport("w1", 0.0, 1.0, "0", (both,)), 60)
+    leases.publish(WorkerReport("w2", 0.0, 2.0, "0", (one,)), 60)
+    assert records.published() == [both]
+    leases.publish(WorkerReport("w1", 0.0, 1.0, "0", (other_weights,)), 60)
+    assert records.published() == [one]
+
+
 def test_a_worker_that_falls_silent_is_forgotten(records: Records, leases: Leases) -> None:
     leases.publish(WorkerReport("a", 0, 0, "1", ()), 0.02)
     assert [report.worker for report in records.workers()] == ["a"]

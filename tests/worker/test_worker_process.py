@@ -12,7 +12,7 @@ import torch
 
 from engine.draw import draw
 from models.bundle import load_bundle
-from tests.services import Valkey, WorkerProcess, running_worker, wait_until, write_tiny_bundle
+from tests.services import SLOW_LAYERS, Valkey, WorkerProcess, running_worker, wait_until, write_tiny_bundle
 from tests.worker.jobs import Jobs
 from worker.contexts import one_hot
 from worker.protocol import JobRequest
@@ -42,7 +42,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     hashes = {
         "binary": write_tiny_bundle(bundles, "binary", height=SIDE, width=SIDE),
         "classes": write_tiny_bundle(bundles, "classes", height=SIDE, width=SIDE, num_levels=5, num_classes=3),
-        "long": write_tiny_bundle(bundles, "long", height=160, width=16),
+        "long": write_tiny_bundle(bundles, "long", height=64, width=64, layers=SLOW_LAYERS),
         "damaged": write_tiny_bundle(bundles, "damaged"),
     }
     weights = bundles / "damaged" / "model.safetensors"
@@ -63,7 +63,35 @@ def test_a_sample_job_draws_what_the_engine_draws(service: Service) -> None:
     assert (job.attempt, job.progress.done, job.error) == (1, 6 * SIDE * SIDE, None)
     receipt = job.samples[5]["receipt"]
     assert receipt["seed"] == 2**64 - 1 and receipt["sample"] == 5 and receipt["temperature"] == 0.8
-    assert receipt["sha256"] == service.hashes["binary"] and receipt["profile"].startswith("torch")
+    assert receipt["sha256"] == service.hashes["binary"] and receipt["engine"] == "native"
+
+
+def test_a_sample_in_bfloat16_is_another_image_and_its_receipt_says_so(service: Service) -> None:
+    if "bfloat16" not in service.jobs.card("binary").precisions:
+        pytest.skip("this processor has no bfloat16 units")
+    job = service.jobs.run(service.request("binary", n=2, seed=5, precision="bfloat16"))
+    program = load_bundle(service.bundles / "binary").model.program()
+    images, log_probs = draw(program, 2, SIDE, SIDE, 5, interpreter="native-bf16")
+    assert service.jobs.images(job) == [image.tobytes() for image in images]
+    assert [sample["log_prob"] for sample in job.samples] == list(log_probs)
+    receipt = job.samples[1]["receipt"]
+    assert receipt["precision"] == "bfloat16" and receipt["profile"].endswith("bfloat16")
+    plain = service.jobs.run(service.request("binary", n=2, seed=5))
+    assert plain.samples[0]["receipt"]["profile"].endswith("float32")
+    assert [sample["log_prob"] for sample in plain.samples] != list(log_probs)
+
+
+def test_a_worker_that_draws_with_torch_says_so_and_offers_no_bfloat16(service: Service, tmp_path: Path) -> None:
+    bundles = tmp_path / "bundles"
+    write_tiny_bundle(bundles, "binary", height=SIDE, width=SIDE)
+    with Valkey() as valkey, running_worker(valkey, bundles, tmp_path / "log", interpreter="torch"):
+        jobs = Jobs.on(valkey)
+        assert jobs.card("binary").precisions == ["float32"]
+        receipt = jobs.run(service.request("binary")).samples[0]["receipt"]
+        assert receipt["engine"] == "torch"
+        job = jobs.run(service.request("binary", precision="bfloat16"))
+        assert job.error is not None and job.error["code"] == "model_unavailable"
+        assert "no worker draws binary in bfloat16" in job.error["message"]
 
 
 def test_its_events_tell_all_of_it_in_order(service: Service) -> None:
@@ -148,7 +176,7 @@ def test_a_lost_message_is_sent_again(service: Service) -> None:
 
 
 def test_a_running_job_is_canceled_and_leaves_its_slot(service: Service) -> None:
-    job_id = service.jobs.submit(service.request("long", height=160, width=16, n=4))
+    job_id = service.jobs.submit(service.request("long", height=64, width=64, n=64))
     service.jobs.wait_for_rows(job_id, 1)
     service.jobs.records.cancel(job_id)
     job = service.jobs.finish(job_id, timeout_s=2)
@@ -158,7 +186,7 @@ def test_a_running_job_is_canceled_and_leaves_its_slot(service: Service) -> None
 
 
 def test_a_deleted_job_is_let_go(service: Service) -> None:
-    job_id = service.jobs.submit(service.request("long", height=160, width=16, n=4))
+    job_id = service.jobs.submit(service.request("long", height=64, width=64, n=64))
     service.jobs.wait_for_rows(job_id, 1)
     service.jobs.records.delete(job_id)
     assert service.jobs.run(service.request("binary")).state == "succeeded"

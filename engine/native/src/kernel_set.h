@@ -37,7 +37,7 @@ inline double fma_work(std::int64_t rounds) {
 }
 
 [[maybe_unused]] constexpr scanline::Kernels kernel_set(const char* name) {
-  return {name, false, affine, pointwise, {bernoulli, categorical, logistic_mixture, mcgsm}, fma_work};
+  return {name, affine, nullptr, pointwise, {bernoulli, categorical, logistic_mixture, mcgsm}, fma_work};
 }
 
 }  // namespace

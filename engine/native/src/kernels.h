@@ -78,8 +78,9 @@ struct HeadCall {
 
 struct Kernels {
   const char* name;
-  bool is_bf16;  // weights are packed as pairs of bfloat16, two inputs of one output in the place of a float
   void (*affine)(const AffineCall&);
+  // The same with weights packed as pairs of bfloat16, two inputs of one output in the place of a float; or null.
+  void (*affine_bf16)(const AffineCall&);
   void (*pointwise)(const PointwiseCall&);
   void (*heads[4])(HeadCall&);  // by HeadKind
   // Runs `rounds` times 64 multiply-adds of a whole vector that do not wait for each other; returns flops done.

@@ -7,7 +7,7 @@
 namespace scanline {
 
 const Kernels* avx512_bf16_kernels() {
-  static const Kernels kernels = {"avx512_bf16", true, affine_bf16, pointwise,
+  static const Kernels kernels = {"avx512_bf16", affine, affine_bf16, pointwise,
                                   {bernoulli, categorical, logistic_mixture, mcgsm}, bf16_work};
   return &kernels;
 }

@@ -16,7 +16,7 @@ Lane::Lane(const Program& program, int height, int width, int num_slots, const R
       pointers_(stride_ * static_cast<std::size_t>(program.max_pointers)),
       held_back_(stride_ * static_cast<std::size_t>(program.max_width)),
       input_stride_(program.max_depth + kLanes) {
-  if (program.kernels.is_bf16) input_scratch_.resize(static_cast<std::size_t>(kTileRows * input_stride_));
+  if (program.kernels.affine_bf16) input_scratch_.resize(static_cast<std::size_t>(kTileRows * input_stride_));
   for (const Feature& f : program.features) {
     tops_.push_back(make_top(f, width));
     row_only_.push_back(make_lines(f, width, f.storage == Storage::row_only));
@@ -189,7 +189,7 @@ void Lane::run_affine(const Operation& op, const std::vector<Position>& position
   call.activation = op.activation;
   call.scratch = input_scratch_.data();
   call.scratch_stride = input_stride_;
-  program_.kernels.affine(call);
+  (op.is_bf16 ? program_.kernels.affine_bf16 : program_.kernels.affine)(call);
   if (op.reads_its_output)
     for (std::size_t i = 0; i < rows; ++i)
       std::copy(outs[i], outs[i] + width, positions[i].slot->at(op.outs[0], positions[i].column));

@@ -46,7 +46,7 @@ AlignedFloats pack_bias(const std::vector<float>& bias) {
 }
 
 void pack_weights(const Reader& reader, const std::vector<EncodedTap>& taps, const Operation& op, int residue,
-                  bool is_bf16, AlignedFloats& packed) {
+                  AlignedFloats& packed) {
   const int num_outs = op.outs[0].width;
   const std::size_t start = packed.size();
   packed.resize(start + static_cast<std::size_t>(padded(num_outs)) * static_cast<std::size_t>(op.depth), 0.0f);
@@ -58,8 +58,8 @@ void pack_weights(const Reader& reader, const std::vector<EncodedTap>& taps, con
       const int entry = residue / op.up % up * up + residue % op.up % up;
       const std::int64_t size = std::int64_t{num_outs} * num_ins;
       const float* weight = reader.span(taps[t].weight + entry * size, size);
-      (is_bf16 ? pack_tap_bf16 : pack_tap)(weight, num_outs, num_ins, column, panel, next);
-      next += std::int64_t{panel} * (is_bf16 ? (num_ins + 1) / 2 : num_ins);
+      (op.is_bf16 ? pack_tap_bf16 : pack_tap)(weight, num_outs, num_ins, column, panel, next);
+      next += std::int64_t{panel} * (op.is_bf16 ? (num_ins + 1) / 2 : num_ins);
     }
   }
 }

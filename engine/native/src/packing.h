@@ -11,6 +11,6 @@ AlignedFloats pack_bias(const std::vector<float>& bias);
 
 // Appends the weights that positions of `residue` = (r mod up) * up + (c mod up) use.
 void pack_weights(const Reader& reader, const std::vector<EncodedTap>& taps, const Operation& op, int residue,
-                  bool is_bf16, AlignedFloats& packed);
+                  AlignedFloats& packed);
 
 }  // namespace scanline

@@ -52,15 +52,19 @@ void read_affine(Reader& reader, Operation& op, Program& program) {
     tap.up = reader.number();
     op.ins.push_back(read_access(reader));
     op.tap_widths.push_back(op.ins.back().width);
-    op.depth += program.kernels.is_bf16 ? (op.ins.back().width + 1) / 2 : op.ins.back().width;
     op.up = std::max(op.up, tap.up);
     op.reads_its_output |= overlap(op.ins.back(), op.outs[0]) && !op.ins.back().dy && !op.ins.back().dx;
   }
+  // What codes the drawn values stays exact: 2 / 255 is no bfloat16, and its error would be in every pixel that is read.
+  op.is_bf16 = program.kernels.affine_bf16 && std::none_of(op.ins.begin(), op.ins.end(), [&](const Access& in) {
+    return in.feature == program.pixel.feature;
+  });
+  for (int width : op.tap_widths) op.depth += op.is_bf16 ? (width + 1) / 2 : width;
   const int out_width = op.outs[0].width;
   op.bias = pack_bias(reader.vector(bias, out_width));
   for (int residue = 0; residue < op.up * op.up; ++residue) {
     op.weights.push_back(program.weights.size());
-    pack_weights(reader, taps, op, residue, program.kernels.is_bf16, program.weights);
+    pack_weights(reader, taps, op, residue, program.weights);
   }
 }
 
@@ -96,6 +100,7 @@ Program::Program(const std::int64_t* words, std::int64_t num_words, const float*
   num_levels = reader.number();
   features.resize(static_cast<std::size_t>(reader.number()));
   for (Feature& f : features) f = read_feature(reader);
+  pixel = read_access(reader);
   phases.resize(static_cast<std::size_t>(reader.number()));
   for (Phase& phase : phases) phase = read_phase(reader, *this);
   heads.resize(static_cast<std::size_t>(reader.number()));
@@ -106,7 +111,6 @@ Program::Program(const std::int64_t* words, std::int64_t num_words, const float*
     head.inputs = read_accesses(reader);
     prepare_head(reader, num_levels, head);
   }
-  pixel = read_access(reader);
   if (!reader.at_end()) throw std::runtime_error("the encoded program does not end where it should");
   place(*this);
 }

@@ -61,6 +61,7 @@ struct Operation {
   // Affine only. Positions of residue (r mod up) * up + (c mod up) use the program's weights from weights[residue] on.
   std::vector<Access> addends;
   std::vector<int> tap_widths;
+  bool is_bf16 = false;  // weights and inputs are rounded
   int depth = 0;  // inputs of all taps, or pairs of them in bf16
   int up = 1;
   AlignedFloats bias;
