@@ -69,7 +69,10 @@ class Engine:
         """What the last bits of a result depend on: interpreter, its version, the processor's kind, precision."""
         if self._native is not None:
             return self._native.profile
-        kind = torch.backends.cpu.get_cpu_capability() if self._device == "cpu" else torch.cuda.get_device_name()
+        if self._device == "cpu":
+            kind = torch.backends.cpu.get_cpu_capability()
+        else:  # where the number of rows decides how a product is computed
+            kind = f"{torch.cuda.get_device_name()}, {self.num_slots} slots,"
         return f"torch-{torch.__version__} {self._device} {kind} {str(self._dtype).removeprefix('torch.')}"
 
     def add(self, request: DrawRequest) -> None:

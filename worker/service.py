@@ -6,6 +6,7 @@ import logging
 import os
 import secrets
 import socket
+import sys
 import threading
 import time
 from pathlib import Path
@@ -42,6 +43,7 @@ Fate = Literal["done", "requeue"]
 # A report outlives this many missed heartbeats.
 REPORT_HEARTBEATS = 5
 STOP_S = 5.0
+SWITCH_INTERVAL_S = 0.0005
 # About 10 s of a store that is away, before a claim is given up; the reaper sends the job again.
 CLAIM_RETRIES = 20
 
@@ -85,6 +87,8 @@ class Worker:
         """Begin to draw, to report, to reap."""
         # For every thread started from here on: several threads on one step of a few hundred us only slow it down.
         torch.set_num_threads(1)
+        # An engine thread comes back from the kernels every few ms and must not wait as long for Python's lock.
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
         self._engine.start()
         self._writer.start()
         for periodic in self._periodics:

@@ -11,6 +11,7 @@ from engine.engine import Engine, Interpreter
 from engine.request import Drawn, DrawRequest, RequestRejected, RowDrawn
 from models.gated_pixelcnn import GatedPixelCNN
 from models.program import Program
+from tests import devices
 from tests.engine.native import build_or_skip
 
 
@@ -45,7 +46,7 @@ def finish(engine: Engine) -> list[RowDrawn | Drawn]:
 
 
 def test_rows_come_in_order_and_the_image_last(program: Program, interpreter: Interpreter) -> None:
-    engine = Engine(program, num_slots=4, interpreter=interpreter)
+    engine = Engine(program, 4, devices.DEVICE, interpreter=interpreter)
     engine.add(request("a"))
     outputs = finish(engine)
     assert [(type(o), getattr(o, "row", None)) for o in outputs] == [
@@ -61,7 +62,7 @@ def test_rows_come_in_order_and_the_image_last(program: Program, interpreter: In
 
 
 def test_more_requests_than_slots_all_finish_and_a_late_one_joins(program: Program, interpreter: Interpreter) -> None:
-    engine = Engine(program, num_slots=4, interpreter=interpreter)
+    engine = Engine(program, 4, devices.DEVICE, interpreter=interpreter)
     for k in range(6):
         engine.add(request(f"a{k}", *LARGE, sample=k, group="a"))
     for _ in range(5):
@@ -73,7 +74,7 @@ def test_more_requests_than_slots_all_finish_and_a_late_one_joins(program: Progr
 
 
 def test_images_of_several_sizes_are_drawn_side_by_side(program: Program, interpreter: Interpreter) -> None:
-    engine = Engine(program, num_slots=4, interpreter=interpreter)
+    engine = Engine(program, 4, devices.DEVICE, interpreter=interpreter)
     sizes = {"a": (3, 4), "b": (1, 1), "c": (2, 9), "d": (7, 1)}
     for name, (height, width) in sizes.items():
         engine.add(request(name, height, width))
@@ -87,10 +88,10 @@ def test_images_of_several_sizes_are_drawn_side_by_side(program: Program, interp
 def test_a_cancelled_request_leaves_nothing_and_disturbs_nobody(
     program: Program, interpreter: Interpreter, steps: int
 ) -> None:
-    alone = Engine(program, num_slots=4, interpreter=interpreter)
+    alone = Engine(program, 4, devices.DEVICE, interpreter=interpreter)
     alone.add(request("b", *LARGE, sample=1))
     expected = next(o for o in finish(alone) if isinstance(o, Drawn))
-    engine = Engine(program, num_slots=4, interpreter=interpreter)
+    engine = Engine(program, 4, devices.DEVICE, interpreter=interpreter)
     engine.add(request("a", *LARGE))
     engine.add(request("b", *LARGE, sample=1))
     for _ in range(steps):
@@ -103,7 +104,7 @@ def test_a_cancelled_request_leaves_nothing_and_disturbs_nobody(
 
 
 def test_cancelling_the_only_request_makes_the_engine_idle(program: Program, interpreter: Interpreter) -> None:
-    engine = Engine(program, num_slots=4, interpreter=interpreter)
+    engine = Engine(program, 4, devices.DEVICE, interpreter=interpreter)
     engine.add(request("a", *LARGE))
     engine.step()
     engine.cancel("a")
@@ -114,7 +115,7 @@ def test_known_pixels_come_back_unchanged_wherever_they_are(program: Program, in
     rng = np.random.default_rng(0)
     known = rng.integers(0, 4, (3, 4, 1)).astype(np.uint8)
     mask = rng.random((3, 4)) < 0.5
-    engine = Engine(program, num_slots=4, interpreter=interpreter)
+    engine = Engine(program, 4, devices.DEVICE, interpreter=interpreter)
     engine.add(request("a", known=known, mask=mask))
     image = next(o for o in finish(engine) if isinstance(o, Drawn))
     np.testing.assert_array_equal(image.values[mask], known[mask])

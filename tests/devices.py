@@ -1,0 +1,3 @@
+"""Where the torch interpreter runs in tests of engine and models: `pytest --device cuda` sets it."""
+
+DEVICE = "cpu"
