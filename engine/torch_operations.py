@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from engine.elementwise import elu, sigmoid, tanh
+from models.program import CELL_LIMIT
 
 Run = Callable[[], object]
 
@@ -127,5 +128,6 @@ def _spatial_lstm(outs: list[Tensor], ins: list[Tensor]) -> None:
     u, c_left, c_above = ins
     g, o, i, f_left, f_above = u.chunk(5, -1)
     c = tanh(g) * sigmoid(i) + c_left * sigmoid(f_left) + c_above * sigmoid(f_above)
+    c.clamp_(-CELL_LIMIT, CELL_LIMIT)
     outs[0].copy_(tanh(c * sigmoid(o)))
     outs[1].copy_(c)

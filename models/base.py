@@ -2,8 +2,10 @@
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from models.program import Program
@@ -18,7 +20,7 @@ class Model(nn.Module, ABC):
 
     Attributes:
         channels: channels of an image, 1 or 3.
-        num_levels: levels of a channel; an image holds integers 0..num_levels-1.
+        num_levels: levels of a channel; an image holds integers 0..num_levels-1. 0 for a density: real numbers.
         context_size: length of the context vector, 0 for an unconditional model.
     """
 
@@ -32,10 +34,10 @@ class Model(nn.Module, ABC):
 
     @abstractmethod
     def log_prob_map(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """log p of every sub-pixel given those before it, in nats.
+        """log p of every sub-pixel given those before it, in nats; of a density, in the unit of its pixels.
 
         Args:
-            x: integer levels [batch, channel, row, col].
+            x: integer levels, or a density's real numbers, [batch, channel, row, col].
             context: [batch, context_size], or None for an unconditional model.
 
         Returns:
@@ -49,6 +51,10 @@ class Model(nn.Module, ABC):
     def log_prob(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """log p(x | context) in nats, [batch]; arguments as `log_prob_map`."""
         return self.log_prob_map(x, context).sum((1, 2, 3))
+
+    def compiled_log_prob(self) -> Callable[..., Tensor]:
+        """`log_prob` for training, sped up by torch.compile (needs a C++ compiler)."""
+        return torch.compile(self.log_prob)
 
     def check_input(self, x: Tensor, context: Tensor | None) -> None:
         """Raise `ModelError` unless x and context have the shapes of this model."""

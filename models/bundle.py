@@ -23,10 +23,9 @@ from models.bundle_config import (
     check_config,
     read_config,
 )
-from models.gated_pixelcnn import GatedPixelCNN
+from models.registry import ARCHITECTURES
 from models.strict_json import as_json
 
-_ARCHITECTURES: dict[str, Callable[..., Model]] = {"gated_pixelcnn": GatedPixelCNN}
 _deserialize: Callable[[bytes], list[tuple[str, dict[str, Any]]]] = safetensors.deserialize
 _MAX_WEIGHTS_BYTES = 4 << 30
 
@@ -111,13 +110,9 @@ def _read_weights(path: Path, sha256: str) -> bytes:
 
 def _build(config: BundleConfig) -> Model:
     try:
-        return _ARCHITECTURES[config.architecture](**_arguments(config))
+        return ARCHITECTURES[config.architecture](**as_json(config.sizes))
     except ModelError as error:
         raise BundleError(f"{CONFIG_FILE}: sizes make no {config.architecture}: {error}") from error
-
-
-def _arguments(config: BundleConfig) -> dict[str, Any]:
-    return as_json(config.sizes)
 
 
 def _check_tensors(stored: Mapping[str, tuple[Any, str]], expected: Mapping[str, tuple[int, ...]]) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from models.sizes import SIZES, Architecture, GatedPixelCNNSizes, Sizes, faults
 from models.strict_json import FieldError, parse
 
 FORMAT = 1
@@ -25,21 +26,6 @@ _MAX_CONFIG_BYTES = 1 << 20
 
 class BundleError(ValueError):
     """A bundle that is not loaded; the message says what is wrong and what would be right."""
-
-
-@dataclass(frozen=True, slots=True)
-class GatedPixelCNNSizes:
-    """Constructor arguments of `models.gated_pixelcnn.GatedPixelCNN`."""
-
-    channels: int
-    num_levels: int
-    width: int
-    dilations: tuple[int, ...]
-    first_kernel: int
-    kernel: int
-    head_width: int
-    num_classes: int
-    dropout: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +79,18 @@ class ClassifierFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Baselines:
+    """What other codes need for the same test images, in bits a dimension.
+
+    `histogram`: independent sub-pixels, each with the distribution it has in the training set, add-one smoothed.
+    `png`: whole PNG files.
+    """
+
+    histogram: Estimate
+    png: Estimate
+
+
+@dataclass(frozen=True, slots=True)
 class EvaluationFacts:
     """Likelihood of test images. `score_quantiles`: 0 %, 1 %, … 100 % of log_prob in nats an image, increasing."""
 
@@ -102,6 +100,7 @@ class EvaluationFacts:
     bits_per_dim: Estimate
     score_quantiles: tuple[float, ...]
     classifier: ClassifierFacts | None = None
+    baselines: Baselines | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +109,12 @@ class BundleConfig:
 
     format: int
     id: str
-    architecture: Literal["gated_pixelcnn"]
-    sizes: GatedPixelCNNSizes
+    architecture: Architecture
+    sizes: Sizes
     image: ImageShape | Literal["any"]
     channels: int
     num_levels: int
-    head: Literal["bernoulli", "categorical"]
+    head: Literal["bernoulli", "categorical", "mcgsm"]
     conditioning: Unconditional | ByClass
     weights_sha256: str
     training: TrainingFacts
@@ -128,7 +127,8 @@ def read_config(directory: Path) -> BundleConfig:
         content = (directory / CONFIG_FILE).read_bytes()
         if len(content) > _MAX_CONFIG_BYTES:
             raise BundleError(f"{CONFIG_FILE} has {len(content)} bytes, more than {_MAX_CONFIG_BYTES}")
-        config = parse(BundleConfig, json.loads(content))
+        document = json.loads(content)
+        config = parse(BundleConfig, document, types={"sizes": _sizes_type(document)})
     except OSError as error:
         raise BundleError(f"{CONFIG_FILE} cannot be read: {error.strerror}") from error
     except (FieldError, json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -139,6 +139,12 @@ def read_config(directory: Path) -> BundleConfig:
     return config
 
 
+def _sizes_type(document: object) -> type:
+    """The dataclass of `sizes`; any, where `parse` is going to refuse the architecture before it looks at them."""
+    architecture = document.get("architecture") if isinstance(document, dict) else None
+    return SIZES.get(str(architecture), GatedPixelCNNSizes)
+
+
 def check_config(config: BundleConfig) -> None:
     """Raise BundleError where fields are out of range or contradict each other."""
     _require(config.format == FORMAT, f"format must be {FORMAT}, not {config.format}")
@@ -147,32 +153,19 @@ def check_config(config: BundleConfig) -> None:
         f"id must be 1 to 64 of a-z, 0-9 and '-', not begin with '-'; it is {config.id[:80]!r}",
     )
     _require(_SHA256.fullmatch(config.weights_sha256) is not None, "weights_sha256 must be 64 hexadecimal digits")
-    _check_sizes(config.sizes)
+    _require(type(config.sizes) is SIZES[config.architecture], f"sizes are not those of a {config.architecture}")
+    for fault in faults(config.sizes):
+        raise BundleError(f"{CONFIG_FILE}: {fault}")
     for name in ("channels", "num_levels"):
         mine, its = getattr(config, name), getattr(config.sizes, name)
         _require(mine == its, f"{name} is {mine} but sizes.{name} is {its}; they must be equal")
-    head = "bernoulli" if config.num_levels == 2 else "categorical"
+    head = {0: "mcgsm", 2: "bernoulli"}.get(config.num_levels, "categorical")
     _require(config.head == head, f"head must be {head!r} for num_levels {config.num_levels}, not {config.head!r}")
     if isinstance(config.image, ImageShape):
         _check_range("image.height", config.image.height, 1, 4096)
         _check_range("image.width", config.image.width, 1, 4096)
     _check_conditioning(config)
     _check_evaluation(config.evaluation)
-
-
-def _check_sizes(sizes: GatedPixelCNNSizes) -> None:
-    """Bounds that keep the first look at an untrusted bundle cheap; the model itself checks the finer rules."""
-    _require(sizes.channels in (1, 3), f"sizes.channels must be 1 or 3, not {sizes.channels}")
-    _check_range("sizes.num_levels", sizes.num_levels, 2, 256)
-    _check_range("sizes.width", sizes.width, 1, 1024)
-    _check_range("sizes.head_width", sizes.head_width, 1, 4096)
-    _check_range("sizes.first_kernel", sizes.first_kernel, 3, 31)
-    _check_range("sizes.kernel", sizes.kernel, 3, 31)
-    _check_range("sizes.num_classes", sizes.num_classes, 0, 100_000)
-    _check_range("number of sizes.dilations", len(sizes.dilations), 0, 127)
-    for dilation in sizes.dilations:
-        _check_range("each of sizes.dilations", dilation, 1, 256)
-    _require(0 <= sizes.dropout < 1, f"sizes.dropout must be in [0, 1), not {sizes.dropout}")
 
 
 def _check_conditioning(config: BundleConfig) -> None:

@@ -29,6 +29,7 @@ from torch import Tensor, nn
 from models.base import Model, ModelError
 from models.gated_pixelcnn_program import build_program
 from models.heads import bernoulli_log_prob, categorical_log_prob
+from models.masked import GroupedConv1x1, code, group_mask
 from models.program import Program
 
 
@@ -180,30 +181,6 @@ class MaskedRowConv(nn.Module):
         return F.conv2d(F.pad(x, (self.reach, 0)), self.weight * self.mask, self.bias, dilation=(1, self.dilation))
 
 
-class GroupedConv1x1(nn.Module):
-    """A 1x1 convolution with mask B between channel groups."""
-
-    mask: Tensor
-
-    def __init__(self, in_width: int, out_width: int, groups: int) -> None:
-        super().__init__()
-        conv = nn.Conv2d(in_width, out_width, 1)
-        self.weight, self.bias = conv.weight, conv.bias
-        mask = group_mask(in_width, out_width, groups, strict=False)[:, :, None]
-        self.register_buffer("mask", mask[..., None], persistent=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(x, self.weight * self.mask, self.bias)
-
-
-def group_mask(in_width: int, out_width: int, groups: int, strict: bool) -> Tensor:
-    """Mask [out, in]: 1 where the input's group comes before the output's, or is the same unless `strict`."""
-    in_group = torch.arange(in_width) * groups // in_width
-    out_group = torch.arange(out_width) * groups // out_width
-    order = in_group[None, :] < out_group[:, None] if strict else in_group[None, :] <= out_group[:, None]
-    return order.to(torch.get_default_dtype())
-
-
 def gate(u: Tensor, groups: int) -> Tensor:
     """tanh(f) * sigmoid(g) for u [batch, 2P, row, col], G blocks of (f, g); eq. 2."""
     if groups == 1:
@@ -211,11 +188,6 @@ def gate(u: Tensor, groups: int) -> Tensor:
     else:
         f, g = (t.flatten(1, 2) for t in u.view(len(u), groups, 2, -1, *u.shape[2:]).unbind(2))
     return torch.tanh(f) * torch.sigmoid(g)
-
-
-def code(x: Tensor, num_levels: int, dtype: torch.dtype) -> Tensor:
-    """Levels 0..num_levels-1 -> [-1, 1]."""
-    return x.to(dtype) * (2 / (num_levels - 1)) - 1
 
 
 def _check_sizes(

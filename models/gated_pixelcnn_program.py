@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor
 
+from models.masked import group_slice
 from models.program import PIXEL, Affine, Feature, Head, HeadKind, Operation, Phase, Pointwise, Program, Ref, Tap
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ class _Builder:
         weight = layer.horizontal.weight * layer.horizontal.mask
         cols = weight.shape[3]
         for group, ops in enumerate(self.pixel[:-1]):
-            block = _block(group, 2 * width, self.groups)
+            block = group_slice(group, 2 * width, self.groups)
             taps = []
             for j in range(cols):
                 seen = below_width  # at the present pixel: channels before this group (A), or up to it (B)
@@ -147,7 +148,7 @@ class _Builder:
     def _conv1x1(self, ops: list[Operation], out: str, sources: tuple[str, ...], convs: tuple, group: int) -> Ref:  # type: ignore[type-arg]
         """Block `group` of out = sum of masked 1x1 convolutions of the sources."""
         out_width, in_width = convs[0].weight.shape[:2]
-        block = _block(group, out_width, self.groups)
+        block = group_slice(group, out_width, self.groups)
         seen = in_width * (group + 1) // self.groups
         taps = tuple(
             Tap(Ref(source, 0, seen), self._put(f"{out}.{source}.weight.{group}", conv.weight[block, :seen, 0, 0]))
@@ -173,8 +174,3 @@ class _Builder:
             hidden = self._conv1x1(ops, "hidden", ("skip",), (model.hidden,), group)
             ops.append(Pointwise("relu", (hidden,), (hidden,)))
             self._conv1x1(ops, "logits", ("hidden",), (model.logits,), group)
-
-
-def _block(group: int, width: int, groups: int) -> slice:
-    """The channels of a group: one of `groups` contiguous blocks."""
-    return slice(group * width // groups, (group + 1) * width // groups)

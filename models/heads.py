@@ -125,8 +125,8 @@ def mcgsm_log_prob(h: Tensor, whitening: Tensor, x: Tensor, parameters: McgsmPar
     precision = torch.exp(parameters.scales)
     energy = F.linear(F.linear(h, parameters.features).square(), parameters.weights.square())
     drive = (F.linear(h, parameters.linear_features) - energy / 2)[..., None]
-    gates = torch.log_softmax((parameters.priors + precision * drive).flatten(-2), -1)
+    gates = (parameters.priors + precision * drive).flatten(-2)
     residual = (y[..., None] - F.linear(h, parameters.predictors)) * parameters.cholesky_factors
     log_norm = parameters.scales / 2 + parameters.cholesky_factors.abs().log()[:, None] - math.log(2 * math.pi) / 2
     experts = log_norm - precision * residual.square()[..., None] / 2
-    return torch.logsumexp(gates + experts.flatten(-2), -1) - q
+    return torch.logsumexp(gates + experts.flatten(-2), -1) - torch.logsumexp(gates, -1) - q

@@ -27,6 +27,9 @@ from typing import Literal
 from torch import Tensor
 
 PIXEL = "pixel"
+# Two forget gates may sum to more than one, and then a cell grows with every pixel until it overflows: in float32, on
+# trained weights, in images of 160 pixels. At this bound tanh(c * sig(o)) is one for any gate that is not nearly shut.
+CELL_LIMIT = 16.0
 
 PointwiseKind = Literal[
     "gate", "glu", "lstm", "spatial_lstm", "relu", "elu", "concat_elu", "tanh", "sigmoid", "add", "multiply"
@@ -115,7 +118,8 @@ class Pointwise:
     lstm          u [4h] = (o, f, i, g), c    -> h = sig(o) * tanh(c'), c' = sig(f) * c + sig(i) * tanh(g)
     spatial_lstm  u [5h] = (g, o, i, fr, fc), c_left, c_above
                                               -> h = tanh(c' * sig(o)),
-                                                 c' = tanh(g) * sig(i) + c_left * sig(fr) + c_above * sig(fc)
+                                                 c' = tanh(g) * sig(i) + c_left * sig(fr) + c_above * sig(fc),
+                                                 clipped to +- CELL_LIMIT
     concat_elu    a [h/2]                     -> elu(a), elu(-a)
     relu, elu, tanh, sigmoid: one input;  add, multiply: two or more.
     """

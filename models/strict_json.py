@@ -4,6 +4,7 @@ import dataclasses
 import math
 import types
 import typing
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -13,9 +14,10 @@ class FieldError(ValueError):
     """A value that is not what its field takes; the message begins with the field's path."""
 
 
-def parse(cls: type[T], value: object, path: str = "") -> T:
-    """The dataclass `cls` from a JSON object.
+def parse(cls: type[T], value: object, path: str = "", types: Mapping[str, type] | None = None) -> T:
+    """The dataclass `cls` from a JSON object, its fields looked at in the order of their declaration.
 
+    `types` overrides what some fields are declared as, for those whose type another field decides.
     Field types may be dataclasses, str, bool, int, float (finite; integers pass), `tuple[X, ...]`, `Literal` and
     unions of these; a field with a default may be absent.
 
@@ -29,8 +31,8 @@ def parse(cls: type[T], value: object, path: str = "") -> T:
         raise FieldError(f"unknown field {_join(path, unknown[0])}; there are {', '.join(fields)}")
     if missing := [n for n, f in fields.items() if n not in value and f.default is dataclasses.MISSING]:
         raise FieldError(f"field {_join(path, missing[0])} is missing")
-    hints = typing.get_type_hints(cls)
-    return cls(**{name: _value(hints[name], item, _join(path, name)) for name, item in value.items()})
+    hints = {**typing.get_type_hints(cls), **(types or {})}
+    return cls(**{name: _value(hints[name], value[name], _join(path, name)) for name in fields if name in value})
 
 
 def as_json(instance: object) -> dict[str, Any]:

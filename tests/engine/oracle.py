@@ -147,6 +147,7 @@ def _pointwise(op: Pointwise, ins: list[np.ndarray]) -> list[np.ndarray]:
         case "spatial_lstm":
             g, o, i, f_left, f_above = np.split(u, 5)
             c = np.tanh(g) * _sigmoid(i) + ins[1] * _sigmoid(f_left) + ins[2] * _sigmoid(f_above)
+            c = np.clip(c, -16, 16)
             return [np.tanh(c * _sigmoid(o)), c]
         case "relu":
             return [np.maximum(u, 0)]

@@ -6,10 +6,13 @@ import torch
 
 from engine.admission import LogProbMap, NotAdmitted, check_admission
 from engine.engine import Engine
+from models.base import Model
 from models.gated_pixelcnn import GatedPixelCNN
+from models.ride import RIDE
+from tests.models.tiny import DENSITIES
 
 
-def log_prob_map(model: GatedPixelCNN) -> LogProbMap:
+def log_prob_map(model: Model) -> LogProbMap:
     model = model.double().eval()
 
     def run(levels, context):  # type: ignore[no-untyped-def]
@@ -52,5 +55,32 @@ def test_weights_that_overflow_are_not_admitted() -> None:
     with torch.no_grad():
         broken.logits.weight.fill_(np.inf)
     program = model().program()
+    with pytest.raises(NotAdmitted, match="not finite"):
+        check_admission(program, Engine(program, 4), log_prob_map(broken), 8, 8)
+
+
+@pytest.mark.parametrize("name", DENSITIES)
+def test_an_honest_density_is_admitted(name: str) -> None:
+    honest = DENSITIES[name].model()
+    program = honest.program()
+    check_admission(program, Engine(program, 4), log_prob_map(honest), 8, 7)
+
+
+@pytest.mark.parametrize(("shift", "reason"), [(1, "step program gives"), (2, "not causal")])
+def test_a_density_that_looks_too_far_right_is_not_admitted(shift: int, reason: str) -> None:
+    """It takes itself, or the pixel after it, for its left neighbour."""
+    leaky = DENSITIES["ride"].model()
+    assert isinstance(leaky, RIDE)
+    program, honest = leaky.program(), leaky.whitening.neighbours
+    leaky.whitening.neighbours = lambda x: honest(x.roll(-shift, 2))  # type: ignore[method-assign]
+    with pytest.raises(NotAdmitted, match=reason):
+        check_admission(program, Engine(program, 4), log_prob_map(leaky), 8, 8)
+
+
+def test_a_density_that_draws_no_numbers_is_not_admitted() -> None:
+    broken = DENSITIES["mcgsm 5x5"].model()
+    with torch.no_grad():
+        next(broken.parameters()).fill_(np.nan)
+    program = broken.program()
     with pytest.raises(NotAdmitted, match="not finite"):
         check_admission(program, Engine(program, 4), log_prob_map(broken), 8, 8)

@@ -19,13 +19,15 @@ from models.bundle_config import (
     ByClass,
     Estimate,
     EvaluationFacts,
-    GatedPixelCNNSizes,
     ImageShape,
     TrainingFacts,
     read_config,
 )
 from models.gated_pixelcnn import GatedPixelCNN
+from models.registry import ARCHITECTURES
+from models.sizes import SIZES, GatedPixelCNNSizes
 from models.strict_json import parse
+from tests.models.tiny import TINY
 
 Tensors = dict[str, Tensor]
 Json = dict[str, Any]
@@ -87,6 +89,30 @@ def test_a_bundle_is_loaded_as_written(bundle: Path) -> None:
     assert not loaded.model.training
     assert loaded.config == dataclasses.replace(tiny_config(tiny_model()), weights_sha256=loaded.config.weights_sha256)
     assert sorted(p.name for p in bundle.iterdir()) == ["README.md", "config.json", "model.safetensors", "samples.png"]
+
+
+@pytest.mark.parametrize("name", ["pixelcnn", "row-lstm", "diagonal-bilstm"])
+def test_a_bundle_of_another_architecture_is_loaded_as_written(name: str, tmp_path: Path) -> None:
+    tiny = next(tiny for key, tiny in TINY.items() if key.startswith(name) and "by class" in key)
+    model, architecture = tiny.model().float(), next(a for a, cls in ARCHITECTURES.items() if cls is type(tiny.make()))
+    config = dataclasses.replace(
+        tiny_config(tiny_model()),
+        architecture=architecture,
+        sizes=parse(SIZES[architecture], model.sizes()),
+        num_levels=3,
+        conditioning=ByClass("class", ("cat", "dog", "cow")),
+    )
+    write_bundle(tmp_path / "tiny", model, config, "# tiny\n")
+    loaded = load_bundle(tmp_path / "tiny").model
+    assert type(loaded) is type(model) and loaded.sizes() == model.sizes()
+    x, context = torch.randint(0, 3, (3, 1, 5, 6)), torch.eye(3)
+    assert torch.equal(loaded.log_prob(x, context), model.log_prob(x, context))
+
+
+def test_sizes_of_another_architecture_are_refused(bundle: Path) -> None:
+    change_config(bundle, lambda c: c.update(architecture="row_lstm"))
+    with pytest.raises(BundleError, match=r"unknown field sizes\.dilations"):
+        load_bundle(bundle)
 
 
 def test_writing_again_replaces_the_bundle_and_leaves_nothing_beside_it(bundle: Path) -> None:
@@ -178,7 +204,10 @@ def test_a_missing_file_is_named(bundle: Path, name: str) -> None:
         (lambda c: c.update(channels=3), "channels is 3 but sizes.channels is 1; they must be equal"),
         (lambda c: c.update(num_levels=2), "num_levels is 2 but sizes.num_levels is 4"),
         (lambda c: c.update(head="bernoulli"), "head must be 'categorical' for num_levels 4, not 'bernoulli'"),
-        (lambda c: c.update(architecture="diffusion"), "architecture must be 'gated_pixelcnn', not 'diffusion'"),
+        (
+            lambda c: c.update(architecture="diffusion"),
+            "architecture must be 'gated_pixelcnn' or 'pixel_cnn' or .*, not 'diffusion'",
+        ),
         (lambda c: c.update(image="some"), "image must be 'any', not 'some'"),
         (lambda c: c["image"].update(height=0), "image.height must be 1 to 4096, not 0"),
         (lambda c: c.update(conditioning={"kind": "none"}), "has 0 classes but sizes.num_classes is 2"),

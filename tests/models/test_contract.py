@@ -9,15 +9,20 @@ import torch
 from engine.engine import Engine
 from engine.request import Drawn, DrawRequest, RowDrawn
 from models.base import Model, ModelError
-from tests.models.tiny import TINY, Tiny
+from tests import devices
+from tests.models.reach import dependence
+from tests.models.tiny import DENSITIES, TINY, Tiny
 
 SIZES = [(1, 1), (1, 7), (6, 1), (5, 7)]
-every_model = pytest.mark.parametrize("tiny", TINY.values(), ids=TINY.keys())
+every_model = pytest.mark.parametrize("tiny", (TINY | DENSITIES).values(), ids=(TINY | DENSITIES).keys())
+every_discrete_model = pytest.mark.parametrize("tiny", TINY.values(), ids=TINY.keys())
 
 
 def random_images(model: Model, batch: int, height: int, width: int, seed: int = 0) -> torch.Tensor:
     generator = torch.Generator().manual_seed(seed)
     shape = (batch, model.channels, height, width)
+    if not model.num_levels:
+        return 2 + 2 * torch.randn(shape, generator=generator)
     return torch.randint(0, model.num_levels, shape, generator=generator, dtype=torch.uint8)
 
 
@@ -30,7 +35,7 @@ def every_image(model: Model, tiny: Tiny) -> torch.Tensor:
 def draw(
     model: Model, requests: list[DrawRequest], num_slots: int = 4, dtype: torch.dtype = torch.float32
 ) -> dict[str, Drawn]:
-    engine = Engine(model.program(), num_slots, dtype=dtype)
+    engine = Engine(model.program(), num_slots, devices.DEVICE, dtype)
     for request in requests:
         engine.add(request)
     drawn: dict[str, Drawn] = {}
@@ -44,7 +49,7 @@ def sample_request(model: Model, name: str, height: int, width: int, seed: int =
     return DrawRequest(name, name, height, width, seed, sample, context=context)
 
 
-@every_model
+@every_discrete_model
 def test_the_probabilities_of_all_images_sum_to_one(tiny: Tiny) -> None:
     model = tiny.model()
     images = every_image(model, tiny)
@@ -57,48 +62,28 @@ def test_the_probabilities_of_all_images_sum_to_one(tiny: Tiny) -> None:
 
 
 @every_model
-def test_no_later_sub_pixel_moves_an_earlier_one_and_every_earlier_one_is_seen(tiny: Tiny) -> None:
+@pytest.mark.parametrize("size", [(4, 5), (5, 3)])
+def test_a_sub_pixel_depends_on_those_that_the_kernels_reach_and_on_no_other(tiny: Tiny, size: tuple[int, int]) -> None:
     """The dependence matrix over several random models and images (a ReLU may sleep in one of them)."""
-    height, width = 4, 5
-    num_dims = height * width * tiny.model().channels
-    moved = np.zeros((num_dims, num_dims), bool)
-    for seed in range(4):
-        model = tiny.model(seed)
-        images = random_images(model, 1, height, width, seed).expand(num_dims + 1, -1, -1, -1).clone()
-        raster = images.permute(0, 2, 3, 1).reshape(num_dims + 1, num_dims)
-        index = torch.arange(num_dims)
-        raster[index + 1, index] = (raster[index + 1, index] + 1) % model.num_levels
-        images = raster.view(-1, 1, height, width, model.channels).permute(0, 1, 4, 2, 3)
-        with torch.no_grad():  # one by one: in a batch the last bit of an element depends on its place
-            maps = torch.cat([model.log_prob_map(image, tiny.context(model, 1)) for image in images])
-        outputs = maps.permute(0, 2, 3, 1).reshape(num_dims + 1, num_dims).numpy()
-        moved |= outputs[1:] != outputs[:1]
+    moved = np.any([dependence_of(tiny.model(seed), tiny, *size, seed) for seed in range(4)], 0)
     assert not np.tril(moved, -1).any(), "a later sub-pixel moves an earlier one"
-    assert moved[within_reach(tiny, height, width)].all(), "an earlier sub-pixel in the receptive field is not seen"
+    np.testing.assert_array_equal(np.triu(moved, 1), dependence(tiny.model(), *size))
 
 
-def within_reach(tiny: Tiny, height: int, width: int) -> np.ndarray:
-    """[changed, seen] for pairs that the layers' kernels connect, counted with sets and the paper's figure alone."""
-    model = tiny.model()
-    sizes = model.sizes()
-    first = sizes["first_kernel"] // 2
-    # (rows up, columns right): what the vertical map and the horizontal map of a layer see of the image.
-    vertical = {(-dy, dx) for dy in range(1, first + 1) for dx in range(-first, first + 1)}
-    horizontal = {(0, -dx) for dx in range(1, first + 1)} | vertical
-    half = sizes["kernel"] // 2
-    for d in sizes["dilations"]:
-        grow = {(-dy * d, dx * d) for dy in range(half + 1) for dx in range(-half, half + 1)}
-        vertical = {(y + dy, x + dx) for y, x in vertical for dy, dx in grow}
-        left = {(0, -dx * d) for dx in range(half + 1)}
-        horizontal = {(y, x + dx) for y, x in horizontal for _, dx in left} | vertical
-    channels = model.channels
-    reach = np.zeros((height * width * channels,) * 2, bool)
-    for r, c, k in itertools.product(range(height), range(width), range(channels)):
-        seen = {(r + y, c + x, j) for y, x in horizontal for j in range(channels)} | {(r, c, j) for j in range(k)}
-        for row, col, j in seen:
-            if 0 <= row < height and 0 <= col < width:
-                reach[(row * width + col) * channels + j, (r * width + c) * channels + k] = True
-    return reach
+def dependence_of(model: Model, tiny: Tiny, height: int, width: int, seed: int) -> np.ndarray:
+    """[changed, seen]: which log p move, by a bit or more, when one sub-pixel of a random image is changed."""
+    num_dims = height * width * model.channels
+    images = random_images(model, 1, height, width, seed).expand(num_dims + 1, -1, -1, -1).clone()
+    raster = images.permute(0, 2, 3, 1).reshape(num_dims + 1, num_dims)
+    index = torch.arange(num_dims)
+    raster[index + 1, index] += 1
+    if model.num_levels:
+        raster %= model.num_levels
+    images = raster.view(-1, 1, height, width, model.channels).permute(0, 1, 4, 2, 3)
+    with torch.no_grad():  # one by one: in a batch the last bit of an element depends on its place
+        maps = torch.cat([model.log_prob_map(image, tiny.context(model, 1)) for image in images])
+    outputs = maps.permute(0, 2, 3, 1).reshape(num_dims + 1, num_dims).numpy()
+    return outputs[1:] != outputs[:1]
 
 
 @every_model
@@ -109,7 +94,7 @@ def test_the_step_program_equals_log_prob(tiny: Tiny, size: tuple[int, int]) -> 
     context = tiny.context(model, 3)
     with torch.no_grad():
         expected = model.log_prob_map(images, context).sum((1, 3)).numpy()
-    engine = Engine(model.program(), num_slots=4, dtype=torch.float64)
+    engine = Engine(model.program(), 4, devices.DEVICE, torch.float64)
     for k in range(3):
         levels = images[k].permute(1, 2, 0).numpy()
         vector = None if context is None else context[k].float().numpy()
@@ -122,7 +107,7 @@ def test_the_step_program_equals_log_prob(tiny: Tiny, size: tuple[int, int]) -> 
     np.testing.assert_allclose(rows, expected, rtol=0, atol=1e-10)
 
 
-@every_model
+@every_discrete_model
 @pytest.mark.parametrize("temperature", [1.0, 0.5])
 def test_samples_are_as_frequent_as_their_probability(tiny: Tiny, temperature: float) -> None:
     """Pearson's chi-square over all images of two pixels against p^(1/T), renormalised in every conditional."""

@@ -72,3 +72,15 @@ def test_a_missing_field_is_named() -> None:
 def test_anything_but_an_object_is_refused(value: object) -> None:
     with pytest.raises(FieldError, match="must be an object"):
         parse(Drawing, value)
+
+
+def test_a_field_whose_type_another_field_decides_is_read_as_told() -> None:
+    @dataclass(frozen=True)
+    class Named:
+        name: str
+        shape: Square | Circle
+
+    document = {"shape": {"kind": "circle", "radius": 2}, "name": "a"}
+    assert parse(Named, document, types={"shape": Circle}) == Named("a", Circle("circle", 2.0))
+    with pytest.raises(FieldError, match="name must be a string"):
+        parse(Named, {"shape": 1, "name": 1}, types={"shape": Circle})

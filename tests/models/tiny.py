@@ -7,12 +7,17 @@ import torch
 from torch import Tensor
 
 from models.base import Model
+from models.diagonal_bilstm import DiagonalBiLSTM
 from models.gated_pixelcnn import GatedPixelCNN
+from models.mcgsm import MCGSM
+from models.pixel_cnn import PixelCNN
+from models.ride import RIDE
+from models.row_lstm import RowLSTM
 
 
 @dataclass(frozen=True)
 class Tiny:
-    """`height` x `width` is small enough to list every image."""
+    """`height` x `width` is small enough to list every image, or to integrate over the images of a density."""
 
     make: Callable[[], Model]
     height: int
@@ -32,6 +37,16 @@ class Tiny:
         return torch.eye(size, dtype=torch.float64)[torch.arange(batch) % size] if size else None
 
 
+def whitened(model: MCGSM | RIDE) -> Model:
+    """`model` with a random whitening, as if it had been fitted to correlated pixels of mean 2."""
+    constants = model.whitening
+    constants.mean.fill_(2)
+    constants.log_scale.fill_(-0.4)
+    constants.inputs.copy_(torch.eye(len(constants.offsets)) + 0.2 * torch.randn_like(constants.inputs))
+    constants.predictor.copy_(torch.randn_like(constants.predictor) / 4)
+    return model
+
+
 TINY = {
     "gated-pixelcnn grey binary": Tiny(lambda: GatedPixelCNN(1, 2, 6, [1, 2], first_kernel=5, head_width=8), 3, 4),
     "gated-pixelcnn grey 3 levels": Tiny(lambda: GatedPixelCNN(1, 3, 4, [1], head_width=8), 2, 3),
@@ -40,4 +55,23 @@ TINY = {
     ),
     "gated-pixelcnn rgb binary by class": Tiny(lambda: GatedPixelCNN(3, 2, 6, [1], head_width=12, num_classes=2), 2, 2),
     "gated-pixelcnn rgb 3 levels": Tiny(lambda: GatedPixelCNN(3, 3, 6, [2], head_width=12), 1, 2),
+    "pixelcnn grey binary": Tiny(lambda: PixelCNN(1, 2, 6, [1, 2], first_kernel=3, head_width=8), 3, 4),
+    "pixelcnn grey 3 levels by class": Tiny(lambda: PixelCNN(1, 3, 4, [1, 1], 3, 5, 8, num_classes=3), 3, 2),
+    "pixelcnn rgb 3 levels": Tiny(lambda: PixelCNN(3, 3, 6, [1], first_kernel=5, head_width=12), 1, 2),
+    "row-lstm grey binary": Tiny(lambda: RowLSTM(1, 2, 4, 2, first_kernel=3, head_width=8), 3, 4),
+    "row-lstm grey 3 levels by class, skip": Tiny(
+        lambda: RowLSTM(1, 3, 3, 2, first_kernel=3, head_width=8, num_classes=3, residual=False, skip=True), 3, 2
+    ),
+    "row-lstm rgb 3 levels": Tiny(lambda: RowLSTM(3, 3, 6, 1, first_kernel=3, head_width=12), 1, 2),
+    "diagonal-bilstm grey binary": Tiny(lambda: DiagonalBiLSTM(1, 2, 4, 2, first_kernel=3, head_width=8), 3, 4),
+    "diagonal-bilstm grey 3 levels by class, skip": Tiny(
+        lambda: DiagonalBiLSTM(1, 3, 3, 2, first_kernel=3, head_width=8, num_classes=3, residual=False, skip=True), 3, 2
+    ),
+    "diagonal-bilstm rgb 3 levels": Tiny(lambda: DiagonalBiLSTM(3, 3, 6, 1, first_kernel=3, head_width=12), 1, 2),
+}
+DENSITIES = {
+    "mcgsm 5x5": Tiny(lambda: whitened(MCGSM(5, 3, 2, 4)), 1, 2),
+    "mcgsm 7x7 one scale": Tiny(lambda: whitened(MCGSM(7, 2, 1, 1)), 2, 1),
+    "ride": Tiny(lambda: whitened(RIDE(5, 1, 5, 3, 2, 4)), 1, 2),
+    "ride 2 layers": Tiny(lambda: whitened(RIDE(4, 2, 3, 2, 3, 2)), 2, 1),
 }

@@ -26,6 +26,8 @@ inline void lstm_row(int h, const float* u, const float* c_before, float* out, f
   });
 }
 
+constexpr float kCellLimit = 16.0f;  // CELL_LIMIT of models/program.py
+
 inline void spatial_lstm_row(int h, const float* u, const float* c_left, const float* c_above, float* out,
                              float* c_out) {
   over_row(h, [=](int i, int n) {
@@ -33,6 +35,7 @@ inline void spatial_lstm_row(int h, const float* u, const float* c_left, const f
     const Vector f_left = read(u + 3 * h + i, n), f_above = read(u + 4 * h + i, n);
     Vector c = fma(sigmoid(f_left), read(c_left + i, n), gated(g, in));
     c = fma(sigmoid(f_above), read(c_above + i, n), c);
+    c = larger(smaller(c, Vector::all(kCellLimit)), Vector::all(-kCellLimit));
     write(c, c_out + i, n);
     write(tanh(c * sigmoid(o)), out + i, n);
   });

@@ -1,0 +1,87 @@
+"""What the PixelRNN family shares (van den Oord et al. 2016, "Pixel Recurrent Neural Networks", arXiv 1601.06759).
+
+    x_0 = K_A * coded image   (first_kernel x first_kernel, mask A, 2h maps)
+    x_l = x_{l-1} + f_l(x_{l-1})   for every layer
+    logits = O_2 relu(O_1 relu(x_L))   (1x1 convolutions)
+
+Conventions that another implementation needs in order to load the weights:
+  - input coding 2 x / (num_levels - 1) - 1; outside the image the coded input and the maps that a convolution reads
+    are 0;
+  - channel groups: with G = channels, every map of P channels is G contiguous blocks (R, G, B). At the present pixel
+    block j reads input channels < j (mask A, `first`) or blocks <= j (mask B, everywhere else); at other positions
+    everything is read;
+  - `first.weight` [2h, channels, rows, cols]: its last row is the present one, its middle column the present one, and
+    what lies right of it in that row is masked. `hidden` is O_1, `logits` O_2, in the order channel, level.
+"""
+
+from abc import abstractmethod
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from models.base import Model, ModelError
+from models.heads import bernoulli_log_prob, categorical_log_prob
+from models.masked import CausalConv, GroupedConv1x1, code
+
+
+class PixelRNN(Model):
+    """The first convolution and the output; a subclass adds the layers between.
+
+    Args:
+        channels: 1 or 3. num_levels: 2 (Bernoulli head) or up to 256 (categorical head).
+        width: h, a multiple of channels; the maps between layers have 2h channels.
+        first_kernel: odd size of the first neighbourhood.
+        head_width: maps of the hidden output layer, a multiple of channels.
+        num_classes: length of the one-hot context, 0 for an unconditional model.
+        dropout: rate on the maps that every layer adds, while training.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        num_levels: int,
+        width: int,
+        first_kernel: int,
+        head_width: int,
+        num_classes: int,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        if channels not in (1, 3):
+            raise ModelError(f"channels must be 1 or 3, not {channels}")
+        if not 2 <= num_levels <= 256:
+            raise ModelError(f"num_levels must be 2..256, not {num_levels}")
+        if width < 1 or width % channels or head_width < 1 or head_width % channels:
+            raise ModelError(f"width and head_width must be positive multiples of {channels}")
+        check_kernel(first_kernel)
+        self.channels, self.num_levels, self.context_size = channels, num_levels, num_classes
+        self.width, self.head_width, self.first_kernel, self.dropout = width, head_width, first_kernel, dropout
+        self.first = CausalConv(channels, 2 * width, first_kernel, channels, is_first=True)
+        self.hidden = GroupedConv1x1(2 * width, head_width, channels)
+        self.logits = GroupedConv1x1(head_width, channels * (1 if num_levels == 2 else num_levels), channels)
+
+    @abstractmethod
+    def body(self, x: Tensor, context: Tensor | None) -> Tensor:
+        """All layers: maps [batch, 2h, row, col] -> the same shape."""
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """Logits [batch, channel, row, col] (Bernoulli) or [batch, channel, level, row, col] for levels x."""
+        self.check_input(x, context)
+        maps = self.body(self.first(code(x, self.num_levels, self.hidden.weight.dtype)), context)
+        out: Tensor = self.logits(F.relu(self.hidden(F.relu(maps))))
+        batch, _, rows, cols = out.shape
+        return out if self.num_levels == 2 else out.view(batch, self.channels, self.num_levels, rows, cols)
+
+    def log_prob_map(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        logits = self(x, context)
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        if self.num_levels == 2:
+            return bernoulli_log_prob(logits, x)
+        return categorical_log_prob(logits.movedim(2, -1), x)
+
+
+def check_kernel(size: int) -> None:
+    """Raise `ModelError` unless a kernel has a middle and neighbours."""
+    if size < 3 or size % 2 == 0:
+        raise ModelError(f"kernel sizes must be odd and at least 3, not {size}")

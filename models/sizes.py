@@ -1,0 +1,142 @@
+"""The sizes of every architecture: constructor arguments as `config.json` keeps them; no torch here.
+
+The bounds keep the first look at an untrusted bundle cheap; the models themselves check the finer rules.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import ClassVar, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class GatedPixelCNNSizes:
+    """Constructor arguments of `models.gated_pixelcnn.GatedPixelCNN`."""
+
+    channels: int
+    num_levels: int
+    width: int
+    dilations: tuple[int, ...]
+    first_kernel: int
+    kernel: int
+    head_width: int
+    num_classes: int
+    dropout: float
+
+
+@dataclass(frozen=True, slots=True)
+class PixelCNNSizes:
+    """Constructor arguments of `models.pixel_cnn.PixelCNN`."""
+
+    channels: int
+    num_levels: int
+    width: int
+    dilations: tuple[int, ...]
+    first_kernel: int
+    kernel: int
+    head_width: int
+    num_classes: int
+    dropout: float
+
+
+@dataclass(frozen=True, slots=True)
+class RecurrentSizes:
+    """Constructor arguments of `models.recurrent.RecurrentPixelRNN`."""
+
+    channels: int
+    num_levels: int
+    width: int
+    num_layers: int
+    first_kernel: int
+    head_width: int
+    num_classes: int
+    dropout: float
+    residual: bool
+    skip: bool
+
+
+class RowLSTMSizes(RecurrentSizes):
+    """Constructor arguments of `models.row_lstm.RowLSTM`."""
+
+
+class DiagonalBiLSTMSizes(RecurrentSizes):
+    """Constructor arguments of `models.diagonal_bilstm.DiagonalBiLSTM`."""
+
+
+@dataclass(frozen=True, slots=True)
+class MCGSMSizes:
+    """Constructor arguments of `models.mcgsm.MCGSM`, a density of grey images."""
+
+    channels: ClassVar = 1
+    num_levels: ClassVar = 0
+    num_classes: ClassVar = 0
+    dropout: ClassVar = 0.0
+    neighbourhood: int
+    num_components: int
+    num_scales: int
+    num_features: int
+
+
+@dataclass(frozen=True, slots=True)
+class RIDESizes:
+    """Constructor arguments of `models.ride.RIDE`, a density of grey images."""
+
+    channels: ClassVar = 1
+    num_levels: ClassVar = 0
+    num_classes: ClassVar = 0
+    dropout: ClassVar = 0.0
+    width: int
+    num_layers: int
+    neighbourhood: int
+    num_components: int
+    num_scales: int
+    num_features: int
+
+
+Sizes = GatedPixelCNNSizes | PixelCNNSizes | RowLSTMSizes | DiagonalBiLSTMSizes | MCGSMSizes | RIDESizes
+Architecture = Literal["gated_pixelcnn", "pixel_cnn", "row_lstm", "diagonal_bilstm", "mcgsm", "ride"]
+SIZES: Mapping[str, type[Sizes]] = {
+    "gated_pixelcnn": GatedPixelCNNSizes,
+    "pixel_cnn": PixelCNNSizes,
+    "row_lstm": RowLSTMSizes,
+    "diagonal_bilstm": DiagonalBiLSTMSizes,
+    "mcgsm": MCGSMSizes,
+    "ride": RIDESizes,
+}
+"""By the name of the architecture."""
+DENSITIES = ("mcgsm", "ride")
+"""Architectures whose pixels are real numbers; all others draw levels."""
+
+_BOUNDS = {
+    "num_levels": (2, 256),
+    "width": (1, 1024),
+    "head_width": (1, 4096),
+    "first_kernel": (3, 31),
+    "kernel": (3, 31),
+    "num_classes": (0, 100_000),
+    "num_layers": (1, 128),
+    "neighbourhood": (3, 31),
+    "num_components": (1, 4096),
+    "num_scales": (1, 64),
+    "num_features": (1, 4096),
+}
+_MAX_DILATIONS = 127
+_MAX_DILATION = 256
+
+
+def faults(sizes: Sizes) -> Iterator[str]:
+    """What is out of range, one sentence each."""
+    if sizes.channels not in (1, 3):
+        yield f"sizes.channels must be 1 or 3, not {sizes.channels}"
+    if not 0 <= sizes.dropout < 1:
+        yield f"sizes.dropout must be in [0, 1), not {sizes.dropout}"
+    for name in (f.name for f in fields(sizes) if f.name in _BOUNDS):
+        yield from _outside(f"sizes.{name}", getattr(sizes, name), *_BOUNDS[name])
+    dilations = getattr(sizes, "dilations", ())
+    yield from _outside("number of sizes.dilations", len(dilations), 0, _MAX_DILATIONS)
+    for dilation in dilations:
+        yield from _outside("each of sizes.dilations", dilation, 1, _MAX_DILATION)
+
+
+def _outside(name: str, value: int, low: int, high: int) -> Iterator[str]:
+    if not low <= value <= high:
+        yield f"{name} must be {low} to {high}, not {value}"
