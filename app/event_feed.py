@@ -114,6 +114,8 @@ class EventFeed:
         """
         loop = asyncio.get_running_loop()
         deadline = math.inf if timeout_s is None else loop.time() + timeout_s
+        if after != "0-0" and (last := await self.last(job_id)) and position(after) > position(last.id):
+            after = last.id  # the channel begins here, and its other listeners would hear nothing before `after`
         async with self._listening(self._key_of(job_id), after) as channel:
             reached = position(after)
             while True:

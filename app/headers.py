@@ -6,6 +6,8 @@ from app.errors import ApiError, Code
 
 MAX_IDEMPOTENCY_KEY = 255
 EVENT_ID = re.compile(r"\d{1,20}(-\d{1,20})?")
+# Both halves are 64-bit numbers. Redis refuses a read that names a larger one, and all jobs share one read.
+MAX_ID_PART = 2**64 - 1
 
 
 def wait_preference(prefer: str | None, max_wait_s: float) -> float | None:
@@ -29,7 +31,7 @@ def idempotency_key(value: str | None) -> str | None:
 
 def event_id(value: str, param: str) -> str:
     """An event's id, as the events carry it; `0` is the beginning."""
-    if EVENT_ID.fullmatch(value) is None:
+    if EVENT_ID.fullmatch(value) is None or any(int(part) > MAX_ID_PART for part in value.split("-")):
         raise ApiError(
             Code.INVALID_HEADER, f"{param} must be the `id` of an event, such as 1700000000000-0, or 0.", param=param
         )

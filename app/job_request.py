@@ -83,6 +83,9 @@ def image_size(card: Card, height: int, width: int, settings: Settings, param: s
 
 
 def check_pixels(height: int, width: int, settings: Settings, param: str) -> None:
+    if max(height, width) > settings.max_image_side:
+        message = f"{width}x{height} pixels: no side of an image may have more than {settings.max_image_side}."
+        raise ApiError(Code.INVALID_FIELD, message, param=param)
     if height * width > settings.max_image_pixels:
         message = f"{width}x{height} pixels are too many to draw or score; at most {settings.max_image_pixels} are."
         raise ApiError(Code.INVALID_FIELD, message, param=param)

@@ -1,7 +1,6 @@
 """Picks the expected files out of a body, and refuses the others by name."""
 
 import base64
-import binascii
 
 from app.errors import ApiError, Code
 from app.request_body import Body
@@ -41,6 +40,6 @@ def from_base64(text: str, param: str) -> bytes:
     """A file in base64, with or without the head of a data: URL."""
     try:
         return base64.b64decode(text.partition(",")[2] if text.startswith("data:") else text, validate=True)
-    except binascii.Error:
+    except ValueError:  # binascii.Error, or a character beyond ASCII
         message = f"`{param}` is not base64; send a PNG, JPEG or WebP file in base64."
         raise ApiError(Code.INVALID_FIELD, message, param=param) from None

@@ -33,6 +33,8 @@ class Settings(BaseSettings):
     max_upload_pixels: PositiveInt = 25_000_000
     # What a job may draw or score per image; only bundles that take any size can come near it.
     max_image_pixels: PositiveInt = 512 * 512
+    # A worker's memory for an image grows with its columns: 15 layers x 64 take 48 MB for 1024 of them.
+    max_image_side: PositiveInt = 1024
 
     max_queue: PositiveInt = 1000
     store_bytes: PositiveInt = 2**30

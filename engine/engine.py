@@ -45,7 +45,7 @@ class Engine:
         interpreter: Interpreter = "auto",
         num_threads: int = 1,
     ) -> None:
-        self._program, self._device, self._dtype = program, device, dtype
+        self.program, self._device, self._dtype = program, device, dtype
         is_native = device == "cpu" and dtype == torch.float32 and interpreter != "torch"
         self._native = _native(program, interpreter) if is_native else None
         self.num_slots, self.num_threads = num_slots, 1 if self._native is None else num_threads
@@ -70,14 +70,14 @@ class Engine:
         if self._native is not None:
             return self._native.profile
         if self._device == "cpu":
-            kind = torch.backends.cpu.get_cpu_capability()
-        else:  # where the number of rows decides how a product is computed
-            kind = f"{torch.cuda.get_device_name()}, {self.num_slots} slots,"
-        return f"torch-{torch.__version__} {self._device} {kind} {str(self._dtype).removeprefix('torch.')}"
+            return torch_profile(self._dtype)
+        # Where the number of rows decides how a product is computed.
+        kind = f"{torch.cuda.get_device_name()}, {self.num_slots} slots,"
+        return _profile(self._device, kind, self._dtype)
 
     def add(self, request: DrawRequest) -> None:
         """Queue a request; `RequestRejected` if it does not fit the program."""
-        check_request(self._program, request)
+        check_request(self.program, request)
         self._scheduler.add(request)
 
     def cancel(self, request_id: str) -> None:
@@ -96,7 +96,16 @@ class Engine:
     def _lane(self, height: int, width: int) -> Lane | NativeLane:
         if self._native is not None:
             return NativeLane(self._native, height, width, self.num_slots)
-        return Lane(TorchInterpreter(self._program, height, width, self.num_slots, self._device, self._dtype))
+        return Lane(TorchInterpreter(self.program, height, width, self.num_slots, self._device, self._dtype))
+
+
+def torch_profile(dtype: torch.dtype = torch.float32) -> str:
+    """The numeric profile of what torch computes on the processor: its interpreter, and the parallel pass."""
+    return _profile("cpu", torch.backends.cpu.get_cpu_capability(), dtype)
+
+
+def _profile(device: str, kind: str, dtype: torch.dtype) -> str:
+    return f"torch-{torch.__version__} {device} {kind} {str(dtype).removeprefix('torch.')}"
 
 
 def _native(program: Program, interpreter: Interpreter) -> NativeProgram | None:

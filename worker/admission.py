@@ -34,6 +34,10 @@ def admit(directory: Path, models: LoadedModels) -> Card:
     try:
         config = read_config(directory)
         sha256 = config.weights_sha256
+        if config.id != directory.name:  # a link under another name: jobs go by the id, and would find nobody
+            raise BundleError(f"id {config.id!r} must be the name of the folder, {directory.name!r}")
+        if not config.num_levels:  # its pixels are float32, where canvases and images take a byte
+            raise BundleError("it is a density; only models of up to 256 levels are served")
         with models.use(directory, config.id, sha256) as loaded:
             height, width = image_size(config)
             program = loaded.model.program()

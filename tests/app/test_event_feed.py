@@ -98,6 +98,20 @@ def test_a_listener_that_joins_late_hears_the_beginning_too(play: Callable[[Run]
     play(act)
 
 
+def test_a_listener_from_the_far_future_keeps_nothing_from_the_others(play: Callable[[Run], None]) -> None:
+    async def act(scene: Scene) -> None:
+        await scene.write("a", "queued")
+        early = asyncio.create_task(scene.kinds("a", f"{2**64 - 1}-0"))
+        await asyncio.sleep(0.1)
+        listener = asyncio.create_task(scene.kinds("a", timeout_s=3))
+        await asyncio.sleep(0.1)
+        await scene.write("a", "started", "succeeded")
+        assert await listener == ["queued", "started", "succeeded"]
+        assert await early == ["started", "succeeded"]
+
+    play(act)
+
+
 def test_a_slow_listener_loses_nothing(play: Callable[[Run], None]) -> None:
     async def act(scene: Scene) -> None:
         await scene.write("a", "queued")

@@ -84,6 +84,7 @@ REFUSED: list[tuple[dict[str, Any], int, str, str, str]] = [
     ({**ASK, "height": 9}, 422, "invalid_field", "height", "height 8 only"),
     ({"model": "colour"}, 422, "missing_field", "height", "any size"),
     ({"model": "colour", "height": 1000, "width": 1000}, 422, "invalid_field", "height", "at most 262144"),
+    ({"model": "colour", "height": 1, "width": 1025}, 422, "invalid_field", "height", "more than 1024"),
 ]
 
 

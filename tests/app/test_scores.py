@@ -50,6 +50,7 @@ REFUSED: list[tuple[dict[str, Any], int, str, str, str]] = [
     ({"images": []}, 422, "invalid_field", "images", "at least 1 item"),
     ({}, 422, "missing_field", "images", "`images` is missing"),
     ({"images": ["?"]}, 422, "invalid_field", "images.0", "base64"),
+    ({"images": ["é"]}, 422, "invalid_field", "images.0", "base64"),
     ({"images": [text(GREY), text(b"text")]}, 415, "unsupported_image", "images.1", "PNG, JPEG or WebP"),
     ({"images": [text(see_through())]}, 422, "image_does_not_fit", "images.0", "opaque"),
     ({"images": [text(image_file(grey(3, 3)))]}, 422, "image_does_not_fit", "images.0", "6x8"),

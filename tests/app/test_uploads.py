@@ -122,6 +122,15 @@ def test_a_bomb_in_a_text_chunk_is_unreadable_not_fatal() -> None:
     assert refusal(bomb).code in (Code.IMAGE_UNREADABLE, Code.UNSUPPORTED_IMAGE)
 
 
+def test_a_bomb_of_many_colour_profiles_is_refused_before_any_is_inflated() -> None:
+    profile = b"iCCP" + b"key\0\0" + zlib.compress(b"\0" * 900_000)
+    chunk = struct.pack(">I", len(profile) - 4) + profile + struct.pack(">I", zlib.crc32(profile))
+    whole = image_file(grey())
+    assert decoded(whole[:33] + chunk + whole[33:]).pixels.shape == (8, 6, 1)
+    for bomb in (whole[:33] + 2 * chunk + whole[33:], whole[:-12] + 2 * chunk + whole[-12:]):
+        assert "several colour profiles" in refusal(bomb).message
+
+
 @pytest.mark.parametrize("file_format", ["PNG", "JPEG", "WEBP"])
 def test_damage_anywhere_is_a_refusal_or_an_image_never_a_crash(file_format: str) -> None:
     whole = image_file(colours(), file_format=file_format)

@@ -8,7 +8,7 @@ import pytest
 
 from engine import native_lane
 from engine.native.build import BuildError, build
-from engine.native.library import NativeError, NativeProgram
+from engine.native.library import NativeError, NativeProgram, load
 from engine.native_lane import NativeLane
 from engine.request import Drawn, DrawRequest
 from models.program import Program
@@ -31,6 +31,16 @@ def build_or_skip() -> None:
         if "no C++ compiler" in str(error):
             pytest.skip(str(error))
         raise
+
+
+def runs_here(kernels: str) -> bool:
+    """Whether this processor has what a set of kernels needs."""
+    return bool(load().scanline_fma_work(kernels.encode(), 1) > 0)
+
+
+def kernels_here() -> list[str]:
+    """The float32 sets that can be compared on this processor."""
+    return [kernels for kernels in KERNELS if runs_here(kernels)]
 
 
 @pytest.fixture(scope="module")

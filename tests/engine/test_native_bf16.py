@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from engine.engine import Engine
-from engine.native.library import BF16_KERNELS, NativeError, NativeProgram
+from engine.native.library import BF16_KERNELS, KERNELS_VARIABLE, NativeError, NativeProgram
 from engine.request import DrawRequest
 from models.bundle import load_bundle
 from models.gated_pixelcnn import GatedPixelCNN
@@ -70,6 +70,12 @@ def test_a_trained_net_of_256_levels_loses_little_by_rounding() -> None:
     rounded = run_lane(native_program(program, BF16_KERNELS), fed, 8)
     lost = [exact[request.id].log_prob - rounded[request.id].log_prob for request in drawn]
     assert abs(np.mean(lost)) < 1
+
+
+def test_the_environment_cannot_turn_float32_into_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(KERNELS_VARIABLE, BF16_KERNELS)
+    with pytest.raises(NativeError, match="float32 kernels only"):
+        Engine(pixelcnn())
 
 
 def test_it_has_a_profile_of_its_own_and_is_never_chosen_unasked() -> None:

@@ -6,6 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from models.bundle import write_bundle
+from models.bundle_config import BundleConfig
+from models.mcgsm import MCGSM
+from models.sizes import SIZES
+from models.strict_json import parse
 from tests.services import write_tiny_bundle
 from worker.admission import admit
 from worker.bundles import Bundles
@@ -102,6 +107,31 @@ def test_every_refusal_says_why_and_the_others_are_admitted(folder: Folder, dama
     cards = folder.cards()
     assert cards["good"].status == "admitted" and cards["bad"].status == "refused"
     assert cards["bad"].reason is not None and reason in cards["bad"].reason
+
+
+def test_a_link_under_another_name_is_refused(folder: Folder, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Jobs go to the queue of the id, which nobody would consume."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    write_tiny_bundle(elsewhere, "tiny")
+    for name in ("tiny", "latest"):
+        (folder.root / name).symlink_to(elsewhere / "tiny")
+    folder.bundles.scan()
+    assert folder.bundles.admitted() == set(folder.cards()) - {"latest"} == {"tiny"}
+    assert "'latest'" in str(folder.cards()["latest"].reason)
+
+
+def test_a_density_is_refused_until_its_pixels_can_be_served(folder: Folder) -> None:
+    write_tiny_bundle(folder.root, "tiny")
+    model = MCGSM(3, 2, 1, 2)
+    density = {"architecture": "mcgsm", "num_levels": 0, "head": "mcgsm", "sizes": model.sizes(), "image": "any"}
+    config = parse(
+        BundleConfig,
+        json.loads((folder.root / "tiny" / "config.json").read_text()) | density,
+        types={"sizes": SIZES["mcgsm"]},
+    )
+    write_bundle(folder.root / "tiny", model, config, "# tiny\n")
+    folder.bundles.scan()
+    assert folder.cards()["tiny"].reason == "it is a density; only models of up to 256 levels are served"
 
 
 class OutOfMemory(LoadedModels):

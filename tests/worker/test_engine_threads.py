@@ -134,6 +134,17 @@ def test_scores_take_turns_with_drawing(parts: Parts) -> None:
             assert parts.records.get(attempt.claim.job_id).state == "succeeded"
 
 
+def test_a_receipt_names_what_has_computed_the_result(parts: Parts, interpreter: Interpreter) -> None:
+    """Images are drawn by the engine's interpreter; scores are always torch's parallel pass."""
+    with parts.models.use(parts.directory, "tiny", parts.sha256) as loaded:
+        attempts = [parts.begin(parts.request(kind), loaded) for kind in ("sample", "score")]
+        assert [attempt.ending.result(20) for attempt in attempts] == ["ended", "ended"]
+    jobs = [parts.records.get(attempt.claim.job_id) for attempt in attempts]
+    receipts = [job.samples[0]["receipt"] for job in jobs]
+    assert [receipt["engine"] for receipt in receipts] == [interpreter, "torch"]
+    assert str(receipts[1]["profile"]).startswith("torch-") and str(receipts[1]["profile"]).endswith(" float32")
+
+
 def test_a_drained_engine_gives_everything_back_and_takes_nothing(parts: Parts) -> None:
     with parts.models.use(parts.directory, "tiny", parts.sha256) as loaded:
         begun = [parts.begin(parts.request(n=32), loaded), parts.begin(parts.request("score", n=24), loaded)]
