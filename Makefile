@@ -24,7 +24,7 @@ test: lint chromium ## Run every check: format, lint, types, import contracts, a
 	$(BIN)/python -m pytest
 
 .PHONY: bench
-bench: $(VENV)/installed-all ## Measure drawing, scoring and the whole service, in about seven minutes
+bench: $(VENV)/installed-all ## Measure drawing, scoring and the whole service, in about eight minutes
 	$(BIN)/python -m benchmarks
 
 .PHONY: lint

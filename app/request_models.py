@@ -32,7 +32,7 @@ class DrawFields(Fields):
         None, ge=0, le=2**64 - 1, description="0 to 2^64 - 1. Drawn at random and reported when absent."
     )
     temperature: float = Field(
-        1.0, gt=0, description="p^(1/T), renormalised over the levels: below 1 safer, above 1 wilder."
+        1.0, ge=0.01, description="p^(1/T), renormalised over the levels: below 1 safer, above 1 wilder."
     )
     condition: Any = Field(None, description=CONDITION_HELP, json_schema_extra=CONDITION)
     precision: Precision = Field(

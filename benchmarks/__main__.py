@@ -1,6 +1,6 @@
 """How fast images are drawn and scored, alone and through the whole service: `python -m benchmarks`.
 
-Prints Markdown tables. A full run, of about seven minutes, writes them to benchmarks/results.md; figures go to
+Prints Markdown tables. A full run, of about eight minutes, writes them to benchmarks/results.md; figures go to
 docs/figures/. Compared samplers take turns in this process, and medians count. The machine should be quiet.
 """
 
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.family import family
 from benchmarks.growth import growth
 from benchmarks.machine import load_average, machine
 from benchmarks.rounding import rounding
@@ -26,6 +27,7 @@ PARTS: dict[str, Callable[[Sequence[int], int], Findings]] = {
     "stagger": staggered,
     "cores": two_cores,
     "growth": growth,
+    "family": family,
     "bf16": rounding,
     "scoring": scoring,
     "serving": serving,

@@ -11,12 +11,12 @@ from engine.lane import Lane
 from engine.native.library import NativeProgram, NativeSlots
 from engine.request import Drawn, DrawRequest
 from engine.torch_interpreter import SLOT_MULTIPLE, TorchInterpreter
-from models.gated_pixelcnn import GatedPixelCNN
+from models.base import Model
 
 Sampler = Callable[[], float]
 
 
-def naive(model: GatedPixelCNN, num_images: int, size: int) -> Sampler:
+def naive(model: Model, num_images: int, size: int) -> Sampler:
     """One forward pass of whole images for every pixel, as samplers without a cache do it, in the faster layout."""
     layouts = [torch.contiguous_format, torch.channels_last]
     runs = [_forward(copy.deepcopy(model), num_images, size, layout) for layout in layouts]
@@ -24,19 +24,22 @@ def naive(model: GatedPixelCNN, num_images: int, size: int) -> Sampler:
     return lambda: seconds(best) / num_images
 
 
-def _forward(model: GatedPixelCNN, num_images: int, size: int, layout: torch.memory_format) -> Callable[[], object]:
+def _forward(model: Model, num_images: int, size: int, layout: torch.memory_format) -> Callable[[], object]:
     model.to(memory_format=layout)  # type: ignore[call-overload]
     x = torch.zeros(num_images, 1, size, size).to(memory_format=layout)
     row = column = size // 2
 
     @torch.inference_mode()
     def run() -> None:
-        x[:, :, row, column] = torch.bernoulli(torch.sigmoid(model(x)[:, :, row, column]))
+        if model.num_levels:
+            x[:, :, row, column] = torch.bernoulli(torch.sigmoid(model(x)[:, :, row, column]))
+        else:  # a density: the pass takes longer than its draw
+            x[:, :, row, column] = model.log_prob_map(x)[:, :, row, column]
 
     return run
 
 
-def torch_interpreter(model: GatedPixelCNN, num_images: int, size: int) -> Sampler:
+def torch_interpreter(model: Model, num_images: int, size: int) -> Sampler:
     """A row a call. Its slots are a multiple of SLOT_MULTIPLE; no more than `num_images` of them are in use."""
     lane = Lane(TorchInterpreter(model.program(), size, size, -(-num_images // SLOT_MULTIPLE) * SLOT_MULTIPLE))
     names, num_drawing = itertools.count(), 0

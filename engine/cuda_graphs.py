@@ -38,6 +38,7 @@ class CudaGraphs:
         for buffer, saved in zip(self._buffers, before, strict=True):
             buffer.copy_(saved)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self._pool):
+        # thread_local: other threads, which admit a bundle on this device say, may allocate meanwhile.
+        with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
             work()
         return graph

@@ -36,12 +36,13 @@ def with_table(text: str, table: str) -> str:
 def _line(config: BundleConfig) -> str:
     facts, training = config.evaluation, config.training
     size = "any size" if config.image == "any" else f"{config.image.height}x{config.image.width}"
+    colour = " of RGB" if config.channels == 3 else ""
     by = f", {len(config.conditioning.names)} classes" if isinstance(config.conditioning, ByClass) else ""
     named = (
         "" if facts.classifier is None else f"{facts.classifier.share_as_asked:.1%} of {facts.classifier.num_samples}"
     )
     return (
-        f"| `{config.id}` | {size}, {config.num_levels} levels{by} | {_estimate(facts.log_prob_nats, -1, 2)} "
+        f"| `{config.id}` | {size}, {config.num_levels} levels{colour}{by} | {_estimate(facts.log_prob_nats, -1, 2)} "
         f"| {_estimate(facts.bits_per_dim, 1, 4)} | {named} | {training.steps} steps, {training.hours:.1f} h |"
     )
 

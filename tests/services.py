@@ -16,6 +16,7 @@ from types import TracebackType
 from redis import Redis
 from redis.exceptions import RedisError
 
+from models.sizes import Architecture
 from worker.protocol import broker_url
 from worker.records import connect
 
@@ -153,6 +154,8 @@ def write_tiny_bundle(
     folder: Path,
     bundle_id: str,
     *,
+    architecture: Architecture = "gated_pixelcnn",
+    channels: int = 1,
     height: int = 8,
     width: int = 8,
     num_levels: int = 2,
@@ -171,18 +174,28 @@ def write_tiny_bundle(
         ByClass,
         Estimate,
         EvaluationFacts,
-        GatedPixelCNNSizes,
         ImageShape,
         TrainingFacts,
         Unconditional,
     )
-    from models.gated_pixelcnn import GatedPixelCNN
+    from models.registry import ARCHITECTURES
+    from models.sizes import SIZES
+    from models.strict_json import parse
 
     torch.manual_seed(seed)
-    sizes = GatedPixelCNNSizes(1, num_levels, 4, (1,) * layers, 3, 3, 8, num_classes, 0.0)
-    model = GatedPixelCNN(1, num_levels, 4, [1] * layers, 3, 3, 8, num_classes)
+    maps, head_maps = (4, 8) if channels == 1 else (6, 12)
+    depth = {"dilations": [1] * layers} if architecture.endswith("cnn") else {"num_layers": layers}
+    model = ARCHITECTURES[architecture](
+        channels=channels,
+        num_levels=num_levels,
+        width=maps,
+        **depth,
+        first_kernel=3,
+        head_width=head_maps,
+        num_classes=num_classes,
+    )
     names = tuple(f"class {index}" for index in range(num_classes))
-    highest = -0.5 * height * width
+    highest = -0.5 * height * width * channels
     evaluation = EvaluationFacts(
         data="random pixels",
         num_images=100,
@@ -193,10 +206,10 @@ def write_tiny_bundle(
     config = BundleConfig(
         format=FORMAT,
         id=bundle_id,
-        architecture="gated_pixelcnn",
-        sizes=sizes,
+        architecture=architecture,
+        sizes=parse(SIZES[architecture], model.sizes()),
         image=ImageShape(height, width),
-        channels=1,
+        channels=channels,
         num_levels=num_levels,
         head="bernoulli" if num_levels == 2 else "categorical",
         conditioning=ByClass("class", names) if num_classes else Unconditional("none"),

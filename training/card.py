@@ -1,7 +1,14 @@
 """The model card of a bundle: its README.md, from its facts."""
 
-from models.bundle_config import BundleConfig, ByClass, ClassifierFacts, EvaluationFacts
+from models.bundle_config import Baselines, BundleConfig, ByClass, ClassifierFacts, EvaluationFacts
 from training.datasets import DATASETS, Dataset
+from training.descriptions import TITLES, layers_text
+from training.samples import SEED, pictured
+
+_COMPLETIONS = (
+    "Completions: what lies before the hole in raster order conditions the drawing; what lies after it does not. So a "
+    "completion is an exact sample given the known pixels if the hole is all that follows a pixel, and only then."
+)
 
 
 def card_text(config: BundleConfig, limits: str) -> str:
@@ -15,6 +22,7 @@ def card_text(config: BundleConfig, limits: str) -> str:
         "## Figures",
         _figures(config.evaluation),
         _commands(config),
+        _COMPLETIONS,
         "## Training",
         _training(config, data),
         "![learning curve](curve.svg)",
@@ -25,22 +33,19 @@ def card_text(config: BundleConfig, limits: str) -> str:
 
 
 def _what(config: BundleConfig, data: Dataset) -> str:
-    sizes = config.sizes
     told = ", told the class of the image in every layer" if isinstance(config.conditioning, ByClass) else ""
     shape = f"{config.image.height}x{config.image.width}" if not isinstance(config.image, str) else "any size"
     return (
-        f"A Gated PixelCNN (van den Oord et al. 2016, arXiv 1606.05328) of {data.title}{told}: {shape}, "
-        f"{config.num_levels} levels, {config.head} head. {len(sizes.dilations) + 1} gated layers of width "
-        f"{sizes.width} ({sizes.first_kernel}x{sizes.first_kernel}, then {sizes.kernel}x{sizes.kernel} with dilations "
-        f"{', '.join(map(str, sizes.dilations))}), no blind spot."
+        f"{TITLES[config.architecture]} of {data.title}{told}: {shape}, {config.num_levels} levels, "
+        f"{config.head} head. {layers_text(config.sizes)}"
     )
 
 
 def _samples_caption(config: BundleConfig) -> str:
-    if not isinstance(config.conditioning, ByClass):
-        return "The first 100 samples of seed 2016 at temperature 1, none left out."
-    names = ", ".join(config.conditioning.names)
-    return f"The first 100 samples of seed 2016 at temperature 1, none left out; columns: {names}."
+    names = config.conditioning.names if isinstance(config.conditioning, ByClass) else ()
+    num_images, columns = pictured(len(names))
+    told = f"; columns: {', '.join(names)}" if len(names) == columns else ""
+    return f"The first {num_images} samples of seed {SEED} at temperature 1, none left out{told}."
 
 
 def _figures(facts: EvaluationFacts) -> str:
@@ -49,9 +54,20 @@ def _figures(facts: EvaluationFacts) -> str:
         ("negative log-likelihood", f"{-nats.mean:.2f} ± {nats.standard_error:.2f} nats an image"),
         ("the same", f"{bits.mean:.4f} ± {bits.standard_error:.4f} bits per dimension"),
         ("measured on", f"{facts.data}, all {facts.num_images:,} images, float32"),
+        *_baseline_rows(facts.baselines),
         *_classifier_rows(facts.classifier),
     ]
     return "| | |\n|---|---|\n" + "\n".join(f"| {name} | {value} |" for name, value in rows)
+
+
+def _baseline_rows(facts: Baselines | None) -> list[tuple[str, str]]:
+    if facts is None:
+        return []
+    histogram, png = (f"{e.mean:.4f} ± {e.standard_error:.4f} bits per dimension" for e in (facts.histogram, facts.png))
+    return [
+        ("the same images as PNG files", png),
+        ("the same under a histogram of every sub-pixel (of the training images, add-one smoothed)", histogram),
+    ]
 
 
 def _classifier_rows(facts: ClassifierFacts | None) -> list[tuple[str, str]]:
@@ -73,9 +89,10 @@ def _training(config: BundleConfig, data: Dataset) -> str:
     facts = config.training
     return (
         f"Data: {data.title} (licence {facts.license}), fetched by `python -m training data {data.name}`. Its last "
-        f"5,000 training images were kept for validation. {facts.steps:,} steps, {facts.images_seen:,} images, "
-        f"{facts.hours:.1f} hours on one shared CPU core, seed {facts.seed}; everything else stands in "
-        f"`training/configs/{config.id}.toml`. The weights are an exponential moving average.\n\n"
+        f"{data.num_validation:,} training images were kept for validation. {facts.steps:,} steps, "
+        f"{facts.images_seen:,} images, {facts.hours:.1f} hours on one shared CPU core, seed {facts.seed}; "
+        f"everything else stands in `training/configs/{config.id}.toml`. The weights are an exponential moving "
+        f"average.\n\n"
         f"```\npython -m training fit training/configs/{config.id}.toml\n"
         f"python -m training bundle training/configs/{config.id}.toml\n```"
     )

@@ -5,6 +5,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from models.sizes import DENSITIES, SIZES, Architecture
+
 
 class ConfigError(ValueError):
     """A run configuration that cannot be used."""
@@ -18,10 +20,11 @@ class FitConfig:
         id: name of the bundle and of the folder in `runs/`.
         data: a name known to `training.datasets`.
         conditional: the model is told the class of every image.
-        sizes: constructor arguments of the Gated PixelCNN besides channels, levels and classes.
+        sizes: constructor arguments of the model besides channels, levels and classes.
         seed: of the weights, the order of images and dropout.
         batch_size: images a step.
         max_steps: optimiser steps; the cosine ends here.
+        architecture: a name known to `models.registry`.
         learning_rate: its peak, after `warmup_steps` of linear rise.
         ema_decay: of the averaged weights that are validated and shipped.
         validate_every: steps between validations on the first `num_validation` validation images.
@@ -30,6 +33,8 @@ class FitConfig:
         num_validation: images of the validation split used while training.
         bf16: autocast of the network to bfloat16; the loss stays in float32.
         compile: let torch.compile (needs a C++ compiler) speed up the step.
+        crop: side of the square crops that a density is trained on; 0 for a model of levels, which sees whole images.
+        flip: mirror half of the crops left to right.
         limits: known limits of the finished model, one a line, for its card.
     """
 
@@ -41,6 +46,7 @@ class FitConfig:
     batch_size: int
     max_steps: int
     learning_rate: float
+    architecture: Architecture = "gated_pixelcnn"
     warmup_steps: int = 200
     ema_decay: float = 0.9995
     validate_every: int = 1_000
@@ -49,6 +55,8 @@ class FitConfig:
     num_validation: int = 2_000
     bf16: bool = True
     compile: bool = True
+    crop: int = 0
+    flip: bool = False
     limits: str = ""
 
 
@@ -76,6 +84,12 @@ def read_fit_config(path: Path) -> FitConfig:
     ):
         if getattr(config, name) <= 0:
             raise ConfigError(f"{path}: {name} must be positive")
+    if config.architecture not in SIZES:
+        raise ConfigError(f"{path}: architecture must be one of {', '.join(SIZES)}, not {config.architecture!r}")
+    if (config.crop > 0) != (config.architecture in DENSITIES):
+        raise ConfigError(f"{path}: crop must be positive for a density, and only for one")
+    if config.crop and config.bf16:
+        raise ConfigError(f"{path}: a density is trained in float32: bf16 must be false")
     if not 0 <= config.ema_decay < 1:
         raise ConfigError(f"{path}: ema_decay must be in [0, 1)")
     return config

@@ -1,7 +1,6 @@
 """The data sets by name: where their files lie, and how they become tensors."""
 
 import os
-import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from training.emoji import EMOJI_SHA256, GROUPS, NUM_EMOJI_VALIDATION, emoji_fetcher
 from training.fetch import (
     FASHION_SHA256,
     FILES,
@@ -20,6 +20,15 @@ from training.fetch import (
     is_complete,
     write_files,
 )
+from training.greys import (
+    BSDS300_SHA256,
+    DEAD_LEAVES_SHA256,
+    TEXTURES_SHA256,
+    fetch_bsds300,
+    make_dead_leaves,
+    texture_fetcher,
+)
+from training.idx import read_idx, write_idx
 
 DIGITS = tuple("0123456789")
 GARMENTS = (
@@ -46,7 +55,10 @@ BINARY_SHA256 = {
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """What is known of a data set before its files are read."""
+    """What is known of a data set before its files are read; they tell how high and wide its images are.
+
+    `num_validation`: how many images, the last of its training files, validate; of no meaning for a density's set.
+    """
 
     name: str
     title: str
@@ -55,11 +67,13 @@ class Dataset:
     class_names: tuple[str, ...]
     sha256: Mapping[str, str]
     fetch: Callable[[Path], None]
+    channels: int = 1
+    num_validation: int = NUM_VALIDATION
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Images [image, 1, row, col] of integer levels, uint8, and their classes [image], int64."""
+    """Images [image, channel, row, col] of integer levels, uint8, and their classes [image], int64."""
 
     images: Tensor
     labels: Tensor
@@ -83,12 +97,14 @@ def prepare(name: str, root: Path) -> Path:
 
 def load(name: str, root: Path) -> dict[str, Split]:
     """The splits `train`, `validation` and `test` of a prepared data set."""
-    folder = root / name
+    folder, dataset = root / name, find(name)
     if not all((folder / file).is_file() for file in FILES):
         raise DataError(f"{folder} is not there: run `python -m training data {name}`")
     arrays = {file: read_idx((folder / file).read_bytes()) for file in FILES}
     train = _split(arrays["train-images"], arrays["train-labels"])
-    cut = len(train) - NUM_VALIDATION
+    if train.images.shape[1] != dataset.channels:
+        raise DataError(f"{name} has {train.images.shape[1]} channels, not {dataset.channels}")
+    cut = len(train) - dataset.num_validation
     return {
         "train": Split(train.images[:cut], train.labels[:cut]),
         "validation": Split(train.images[cut:], train.labels[cut:]),
@@ -101,23 +117,6 @@ def find(name: str) -> Dataset:
     if name not in DATASETS:
         raise DataError(f"no data set {name!r}; there are {', '.join(DATASETS)}")
     return DATASETS[name]
-
-
-def read_idx(content: bytes) -> np.ndarray:
-    """An IDX file of unsigned bytes as an array; DataError if its size is not what its header says."""
-    num_dims = content[3] if len(content) > 3 and content[:3] == b"\x00\x00\x08" else 0
-    if not num_dims or len(content) < 4 + 4 * num_dims:
-        raise DataError("not an IDX file of unsigned bytes")
-    shape = struct.unpack(f">{num_dims}I", content[4 : 4 + 4 * num_dims])
-    values = np.frombuffer(content, np.uint8, offset=4 + 4 * num_dims)
-    if values.size != int(np.prod(shape)):
-        raise DataError(f"an IDX file of shape {shape} holds {values.size} values")
-    return values.reshape(shape)
-
-
-def write_idx(array: np.ndarray) -> bytes:
-    """The inverse of `read_idx`."""
-    return b"\x00\x00\x08" + bytes([array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
 
 
 def binarise(images: np.ndarray, stream: int) -> np.ndarray:
@@ -134,7 +133,9 @@ def binarise(images: np.ndarray, stream: int) -> np.ndarray:
 
 
 def _split(images: np.ndarray, labels: np.ndarray) -> Split:
-    return Split(torch.from_numpy(images.copy()).unsqueeze(1), torch.from_numpy(labels.astype(np.int64)))
+    """Images as they are stored: [image, row, col] or [image, row, col, channel]."""
+    maps = images[:, None] if images.ndim == 3 else np.moveaxis(images, -1, 1)
+    return Split(torch.from_numpy(maps.copy()), torch.from_numpy(labels.astype(np.int64)))
 
 
 def _make_binary(directory: Path) -> None:
@@ -160,5 +161,33 @@ DATASETS = {
             _make_binary,
         ),
         Dataset("fashion", "Fashion-MNIST", "MIT", 256, GARMENTS, FASHION_SHA256, fetch_fashion),
+        *(
+            Dataset(
+                f"emoji{side}",
+                f"emoji of Google (Noto) and Twitter (Twemoji) on white, {side}x{side}",
+                "Apache-2.0 (Noto), CC BY 4.0 (Twemoji)",
+                256,
+                tuple(GROUPS.values()),
+                sha256,
+                emoji_fetcher(side),
+                channels=3,
+                num_validation=NUM_EMOJI_VALIDATION,
+            )
+            for side, sha256 in EMOJI_SHA256.items()
+        ),
+        Dataset(
+            "bsds300",
+            "BSDS300 in grey",
+            "research and education, credit Martin et al. 2001",
+            256,
+            (),
+            BSDS300_SHA256,
+            fetch_bsds300,
+        ),
+        Dataset("deadleaves", "dead leaves", "CC0 1.0", 256, (), DEAD_LEAVES_SHA256, make_dead_leaves),
+        *(
+            Dataset(f"texture-{name}", f"{name}, a texture", "CC0 1.0", 256, (), sha256, texture_fetcher(name))
+            for name, sha256 in TEXTURES_SHA256.items()
+        ),
     )
 }

@@ -15,6 +15,7 @@ BATCH = 50
 # What another machine's arithmetic may move: float32 sums of 784 terms, and rounding to NUM_DECIMALS.
 TOLERANCE_NATS = 2e-3
 NUM_DECIMALS = 4
+TOLERANCE_PNG = 0.05  # as a share: compressors differ
 
 
 @torch.inference_mode()
@@ -62,8 +63,22 @@ def disagreements(told: EvaluationFacts, measured: EvaluationFacts) -> list[str]
             10**-NUM_DECIMALS,
         ),
     }
-    lines = [f"{name}: told {a}, measured {b}" for name, (a, b, tolerance) in pairs.items() if abs(a - b) > tolerance]
+    lines = _differing(pairs)
+    if told.baselines and measured.baselines:
+        pairs = {
+            f"baselines.{name}": (getattr(told.baselines, name).mean, getattr(measured.baselines, name).mean, tolerance)
+            for name, tolerance in (
+                ("histogram", 10**-NUM_DECIMALS),
+                ("png", TOLERANCE_PNG * measured.baselines.png.mean),
+            )
+        }
+        lines += _differing(pairs)
     worst = max(abs(a - b) for a, b in zip(told.score_quantiles, measured.score_quantiles, strict=True))
     if worst > 10 * TOLERANCE_NATS:  # single images scatter more than their mean
         lines.append(f"score_quantiles: off by up to {worst:.4f}")
     return lines
+
+
+def _differing(pairs: dict[str, tuple[float, float, float]]) -> list[str]:
+    """Of name -> (told, measured, tolerance)."""
+    return [f"{name}: told {a}, measured {b}" for name, (a, b, tolerance) in pairs.items() if abs(a - b) > tolerance]

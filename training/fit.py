@@ -16,14 +16,17 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
-from models.gated_pixelcnn import GatedPixelCNN
+from models.base import Model, ModelError
+from models.registry import ARCHITECTURES
 from training.batches import Batch, Batches
-from training.config import FitConfig
+from training.config import ConfigError, FitConfig
+from training.crops import crop_loaders, fit_whitening
 from training.datasets import Split, find, load
+from training.greys import load_greys
 
 
 class Fit(pl.LightningModule):
-    """A Gated PixelCNN with its loss, -log_prob in nats, and its optimiser."""
+    """A model with its loss, -log_prob in nats, and its optimiser."""
 
     def __init__(self, config: FitConfig) -> None:
         super().__init__()
@@ -32,7 +35,7 @@ class Fit(pl.LightningModule):
         if config.bf16:
             self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         # In a tuple, so that it is no submodule: the averaged copy and the state dict know `model` alone.
-        compiled = torch.compile(self.model.log_prob) if config.compile else self.model.log_prob
+        compiled = self.model.compiled_log_prob() if config.compile else self.model.log_prob
         self.training_log_prob = (compiled,)
         self.hours = 0.0
         self.started = time.monotonic()
@@ -58,6 +61,8 @@ class Fit(pl.LightningModule):
         # Not the compiled function: another batch size would make it compile anew, for any size and slower.
         nll = self.nll(batch, self.model.log_prob)
         self.log("validation_nats", nll, prog_bar=True, batch_size=len(batch[0]))
+        bits = nll / (batch[0][0].numel() * math.log(2))
+        self.log("validation_bits_per_dim", bits, prog_bar=True, batch_size=len(batch[0]))
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         optimizer = torch.optim.Adam(self.parameters(), self.config.learning_rate, fused=True)
@@ -75,12 +80,21 @@ class Fit(pl.LightningModule):
         return self.hours + (time.monotonic() - self.started) / 3600
 
 
-def build_model(config: FitConfig) -> GatedPixelCNN:
-    """The untrained network of a run, its weights a function of the seed."""
+def build_model(config: FitConfig) -> Model:
+    """The untrained network of a run, its weights a function of the seed; ConfigError if the sizes make none."""
     torch.manual_seed(config.seed)
     data = find(config.data)
     num_classes = len(data.class_names) if config.conditional else 0
-    return GatedPixelCNN(channels=1, num_levels=data.num_levels, num_classes=num_classes, **config.sizes)
+    if config.crop and data.class_names:
+        raise ConfigError(f"{config.id}: {config.data} holds no grey images of any size, which a density takes")
+    if not config.crop and not data.class_names:
+        raise ConfigError(f"{config.id}: {config.data} is a set for densities")
+    told = {"channels": data.channels, "num_levels": data.num_levels, "num_classes": num_classes}
+    told = {} if config.crop else told
+    try:
+        return ARCHITECTURES[config.architecture](**told, **config.sizes)
+    except (ModelError, TypeError) as error:
+        raise ConfigError(f"{config.id}: sizes make no {config.architecture}: {error}") from error
 
 
 def one_hot(labels: Tensor, num_classes: int) -> Tensor | None:
@@ -111,7 +125,6 @@ def fit(config: FitConfig, runs: Path, data_root: Path, progress: bool = True) -
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # tips and the absence of a GPU
     warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")  # that is how one resumes
     folder = runs / config.id
-    splits = load(config.data, data_root)
     module = Fit(config)
     trainer = pl.Trainer(
         accelerator="cpu",
@@ -127,15 +140,24 @@ def fit(config: FitConfig, runs: Path, data_root: Path, progress: bool = True) -
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
-    batches = Batches(splits["train"], config.batch_size, config.seed, lambda: trainer.global_step)
+    train, validation = loaders(config, data_root, module.model, lambda: trainer.global_step)
     last = folder / "last.ckpt"
-    trainer.fit(
-        module,
-        DataLoader(batches, batch_size=None),
-        DataLoader(_validation(splits["validation"], config.num_validation), batch_size=250),
-        ckpt_path=last if last.exists() else None,
-    )
+    trainer.fit(module, train, validation, ckpt_path=last if last.exists() else None)
     return folder
+
+
+def loaders(
+    config: FitConfig, data_root: Path, model: Model, next_step: Callable[[], int]
+) -> tuple[DataLoader[Batch], DataLoader[tuple[Tensor, ...]]]:
+    """Training batches from step `next_step` on, and validation images. Fits the whitening of a density to its data."""
+    if config.crop:
+        greys = load_greys(config.data, data_root)
+        fit_whitening(model, greys["train"], config.seed)
+        return crop_loaders(config, greys, next_step)
+    splits = load(config.data, data_root)
+    batches = Batches(splits["train"], config.batch_size, config.seed, next_step)
+    validation = DataLoader(_validation(splits["validation"], config.num_validation), batch_size=50)
+    return DataLoader(batches, batch_size=None), validation
 
 
 def callbacks(config: FitConfig, folder: Path, progress: bool) -> list[Callback]:

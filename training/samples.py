@@ -41,14 +41,20 @@ def classes_in_turn(num_images: int, num_classes: int) -> Tensor:
     return torch.arange(num_images) % max(1, num_classes)
 
 
+def pictured(num_classes: int) -> tuple[int, int]:
+    """How many samples the card's picture shows, about a hundred, and in how many columns: one for each class."""
+    columns = num_classes if 0 < num_classes <= 20 else 10
+    return 100 // columns * columns, columns
+
+
 def grid(images: Tensor, num_levels: int, columns: int = 10, zoom: int = 3, gap: int = 2) -> Image.Image:
-    """Images [image, 1, row, col] as one greyscale picture, `columns` in a line."""
-    scaled = (images[:, 0].float() * (255 / (num_levels - 1))).round().byte().numpy()
-    count, height, width = scaled.shape
+    """Images [image, channel, row, col], grey or RGB, as one picture, `columns` in a line."""
+    scaled = (images.float() * (255 / (num_levels - 1))).round().byte().movedim(1, -1).numpy()
+    count, height, width, channels = scaled.shape
     lines = -(-count // columns)
-    sheet = np.full((lines * (height + gap) + gap, columns * (width + gap) + gap), 127, np.uint8)
+    sheet = np.full((lines * (height + gap) + gap, columns * (width + gap) + gap, channels), 127, np.uint8)
     for k, image in enumerate(scaled):
         top, left = gap + k // columns * (height + gap), gap + k % columns * (width + gap)
         sheet[top : top + height, left : left + width] = image
-    picture = Image.fromarray(sheet)
+    picture = Image.fromarray(sheet[:, :, 0] if channels == 1 else sheet)
     return picture.resize((picture.width * zoom, picture.height * zoom), Image.Resampling.NEAREST)

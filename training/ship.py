@@ -17,12 +17,13 @@ from models.bundle_config import (
     ByClass,
     ClassifierFacts,
     EvaluationFacts,
-    GatedPixelCNNSizes,
     ImageShape,
     TrainingFacts,
     Unconditional,
 )
+from models.sizes import SIZES
 from models.strict_json import parse
+from training.baselines import baselines
 from training.card import card_text
 from training.classifier import share_named, trained_classifier
 from training.config import ConfigError, FitConfig
@@ -30,29 +31,28 @@ from training.curve import averaged, curve_svg, read_curve
 from training.datasets import DATASETS, Dataset, find, load
 from training.evaluate import disagreements, evaluation_facts, scores
 from training.fit import build_model
-from training.samples import classes_in_turn, draw_samples, grid
+from training.samples import classes_in_turn, draw_samples, grid, pictured
 
 NUM_JUDGED = 1_000
-NUM_PICTURED = 100
 
 
 def bundle_run(config: FitConfig, runs: Path, data_root: Path, checkpoints: Path, judge: bool = True) -> BundleConfig:
     """Evaluate the best checkpoint of a run and write it as `checkpoints/<id>`; the bundle's config.
 
-    `judge`: also let the classifier name samples, for a conditional model.
+    `judge`: also let the classifier name samples, for a conditional model of grey images.
     """
     run = runs / config.id
     model, training = read_checkpoint(run / "best.ckpt", config)
     data = find(config.data)
     evaluation = measure(model, data, data_root)
-    if judge and model.context_size:
+    if judge and model.context_size and data.channels == 1:
         evaluation = dataclasses.replace(evaluation, classifier=judge_samples(model, data, data_root, runs))
     height, width = load(data.name, data_root)["test"].images.shape[-2:]
     bundle = BundleConfig(
         format=FORMAT,
         id=config.id,
-        architecture="gated_pixelcnn",
-        sizes=parse(GatedPixelCNNSizes, model.sizes()),
+        architecture=config.architecture,
+        sizes=parse(SIZES[config.architecture], model.sizes()),
         image=ImageShape(height, width),
         channels=model.channels,
         num_levels=model.num_levels,
@@ -86,9 +86,13 @@ def read_checkpoint(path: Path, config: FitConfig) -> tuple[Model, TrainingFacts
 
 
 def measure(model: Model, data: Dataset, data_root: Path, progress: bool = True) -> EvaluationFacts:
-    """Likelihood of the test images."""
-    test = load(data.name, data_root)["test"]
-    return evaluation_facts(scores(model, test, progress), test.images[0].numel(), f"{data.title}, test set")
+    """Likelihood of the test images, and of images in colour what other codes need."""
+    splits = load(data.name, data_root)
+    test = splits["test"]
+    facts = evaluation_facts(scores(model, test, progress), test.images[0].numel(), f"{data.title}, test set")
+    if data.channels == 1:
+        return facts
+    return dataclasses.replace(facts, baselines=baselines(splits, data.num_levels))
 
 
 def judge_samples(model: Model, data: Dataset, data_root: Path, cache: Path, progress: bool = True) -> ClassifierFacts:
@@ -112,7 +116,7 @@ def recheck(bundle: Bundle, data_root: Path, limits: str | None = None, progress
     told = bundle.config.evaluation
     measured = measure(bundle.model, data_of(bundle), data_root, progress)
     measured = dataclasses.replace(measured, classifier=told.classifier)
-    for name in ("data", "num_images", "log_prob_nats", "bits_per_dim"):
+    for name in ("data", "num_images", "log_prob_nats", "bits_per_dim", "baselines"):
         print(f"{name:14} told {getattr(told, name)}\n{'':14} now  {getattr(measured, name)}")
     differences = disagreements(told, measured)
     print("\n".join(differences) or "what the bundle says is right")
@@ -138,10 +142,11 @@ def data_of(bundle: Bundle) -> Dataset:
 
 
 def picture(model: Model, height: int, width: int) -> bytes:
-    """PNG of the first NUM_PICTURED samples; each column of a conditional model is a class."""
-    samples = draw_samples(model, classes_in_turn(NUM_PICTURED, model.context_size), height, width, progress=True)
+    """PNG of the first samples; each column of a conditional model is a class."""
+    num_images, columns = pictured(model.context_size)
+    samples = draw_samples(model, classes_in_turn(num_images, model.context_size), height, width, progress=True)
     content = io.BytesIO()
-    grid(samples, model.num_levels).save(content, "PNG", optimize=True)
+    grid(samples, model.num_levels, columns).save(content, "PNG", optimize=True)
     return content.getvalue()
 
 

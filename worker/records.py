@@ -4,6 +4,7 @@ Synchronous and thread-safe. The record is the truth; the Celery message that fo
 doubled without harm.
 """
 
+import contextlib
 import secrets
 from dataclasses import replace
 from typing import Any
@@ -21,7 +22,7 @@ from worker.errors import (
     UnknownJob,
 )
 from worker.job_record import JobRecord, Progress, read_record
-from worker.protocol import STATES, Card, JobRequest, Precision, State, WorkerReport, decode, encode
+from worker.protocol import STATES, Card, JobRequest, Precision, ProtocolError, State, WorkerReport, decode, encode
 from worker.store import PREFIX, Limits, connect
 
 __all__ = [
@@ -129,7 +130,11 @@ class Records:
         names: list[bytes] = self.client.zrange(f"{PREFIX}workers", 0, -1)  # type: ignore[assignment]
         keys = [f"{PREFIX}worker:{name.decode()}" for name in names]
         texts: list[bytes | None] = self.client.mget(keys) if keys else []  # type: ignore[assignment]
-        reports = [decode(WorkerReport, text) for text in texts if text is not None]
+        reports: list[WorkerReport] = []
+        for text in texts:
+            # A worker of another version does not keep the others from being seen.
+            with contextlib.suppress(ProtocolError):
+                reports += [decode(WorkerReport, text)] if text is not None else []
         return sorted(reports, key=lambda report: report.worker)
 
     def published(self) -> list[Card]:

@@ -65,7 +65,7 @@ REFUSED: list[tuple[dict[str, Any], int, str, str, str]] = [
     ({**ASK, "n": True}, 422, "invalid_field", "n", "valid integer"),
     ({**ASK, "seed": -1}, 422, "invalid_field", "seed", "greater than or equal to 0"),
     ({**ASK, "seed": 2**64}, 422, "invalid_field", "seed", "18446744073709551615"),
-    ({**ASK, "temperature": 0}, 422, "invalid_field", "temperature", "greater than 0"),
+    ({**ASK, "temperature": 0}, 422, "invalid_field", "temperature", "greater than or equal to 0.01"),
     ({**ASK, "temperature": 11}, 422, "invalid_field", "temperature", "at most 10"),
     ({**ASK, "precision": "float16"}, 422, "invalid_field", "precision", "'float32' or 'bfloat16'"),
     ({"model": "ink", "precision": "bfloat16"}, 422, "invalid_field", "precision", "it is drawn in float32"),

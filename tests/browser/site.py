@@ -1,4 +1,4 @@
-"""The whole service for a browser: Valkey, a worker with three small models and a damaged one, the HTTP process."""
+"""The whole service for a browser: Valkey, a worker with four small models and a damaged one, the HTTP process."""
 
 import os
 import socket
@@ -13,7 +13,7 @@ import httpx
 
 from tests.services import ROOT, SLOW_LAYERS, Valkey, running_worker, wait_until, write_tiny_bundle
 
-GREY, BINARY, SLOW, DAMAGED = "grey", "binary", "slow", "damaged"
+GREY, BINARY, COLOUR, SLOW, DAMAGED = "grey", "binary", "colour", "slow", "damaged"
 CLASSES = ["class 0", "class 1", "class 2"]
 SLOW_SIZE, SLOW_N = 64, 32
 """So many images of this size take a second or two: long enough to look at some that are half drawn."""
@@ -66,6 +66,7 @@ def running_site(folder: Path) -> Iterator[Site]:
     bundles = folder / "bundles"
     write_tiny_bundle(bundles, GREY, num_levels=16, num_classes=len(CLASSES))
     write_tiny_bundle(bundles, BINARY)
+    write_tiny_bundle(bundles, COLOUR, architecture="row_lstm", channels=3, num_levels=256)
     write_tiny_bundle(bundles, SLOW, height=SLOW_SIZE, width=SLOW_SIZE, layers=SLOW_LAYERS)
     write_tiny_bundle(bundles, DAMAGED)
     (bundles / DAMAGED / "model.safetensors").write_bytes(b"not weights")
@@ -73,7 +74,7 @@ def running_site(folder: Path) -> Iterator[Site]:
         site = Site(valkey.url, folder / "app.log")
         site.start()
         try:
-            wait_until(lambda: site.admitted() == {GREY, BINARY, SLOW}, 180, "the admission of all models")
+            wait_until(lambda: site.admitted() == {GREY, BINARY, COLOUR, SLOW}, 180, "the admission of all models")
             yield site
         finally:
             site.kill()

@@ -5,19 +5,23 @@ from pathlib import Path
 
 import pytest
 
+from tests.end_to_end.family import FAMILY, HEIGHT, WIDTH
 from tests.end_to_end.services import SLOW_SIZE, Api, running_api
 from tests.services import SLOW_LAYERS, Valkey, WorkerProcess, running_worker, wait_until, write_tiny_bundle
 
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Logs and bundles. `ink` is quick, `slow` takes a moment an image; one has the name that the examples use."""
+    """Logs and bundles. `ink` is quick, `slow` takes a moment an image; one has the name that the examples use, and
+    there is one of every architecture beside."""
     folder = tmp_path_factory.mktemp("service")
     bundles = folder / "bundles"
     bundles.mkdir()
     write_tiny_bundle(bundles, "ink")
     write_tiny_bundle(bundles, "slow", height=SLOW_SIZE, width=SLOW_SIZE, num_levels=4, seed=2, layers=SLOW_LAYERS)
     write_tiny_bundle(bundles, "gated-pixelcnn-mnist", height=28, width=28, num_levels=16, num_classes=10, seed=1)
+    for name, facts in FAMILY.items():
+        write_tiny_bundle(bundles, name, height=HEIGHT, width=WIDTH, **facts)
     return folder
 
 
@@ -36,6 +40,7 @@ def worker(valkey: Valkey, folder: Path) -> Iterator[WorkerProcess]:
 @pytest.fixture(scope="session")
 def api(valkey: Valkey, worker: WorkerProcess, folder: Path) -> Iterator[Api]:
     """The service, ready to draw."""
+    num_bundles = sum(1 for _ in (folder / "bundles").iterdir())
     with running_api(valkey.url, folder / "api.log") as api:
-        wait_until(lambda: len(api.client.get("/readyz").json().get("models", [])) == 3, 60, "all three bundles")
+        wait_until(lambda: len(api.client.get("/readyz").json().get("models", [])) == num_bundles, 120, "all bundles")
         yield api

@@ -5,6 +5,7 @@ import pytest
 import training
 from training.config import ConfigError, FitConfig, read_fit_config
 from training.datasets import find
+from training.fit import build_model
 
 CONFIGS = sorted((Path(training.__file__).parent / "configs").glob("*.toml"))
 GOOD = """
@@ -31,6 +32,13 @@ def test_every_shipped_config_is_read_and_is_named_as_its_bundle(path: Path) -> 
     config = read_fit_config(path)
     assert config.id == path.stem
     assert find(config.data)
+    assert build_model(config).sizes().items() >= config.sizes.items()
+
+
+def test_sizes_that_make_no_model_are_refused(tmp_path: Path) -> None:
+    for sizes, reason in (("width = 0", "width"), ("width = 2\ndepth = 1", "depth")):
+        with pytest.raises(ConfigError, match=f"tiny: sizes make no gated_pixelcnn: .*{reason}"):
+            build_model(read(GOOD.replace("width = 2", sizes), tmp_path))
 
 
 def test_a_config_is_read(tmp_path: Path) -> None:
@@ -44,6 +52,7 @@ def test_a_config_is_read(tmp_path: Path) -> None:
         (GOOD.replace("seed = 1", ""), "seed"),
         (GOOD.replace("batch_size = 4", "batch_size = 0"), "batch_size must be positive"),
         ("ema_decay = 1.0" + GOOD, r"ema_decay must be in \[0, 1\)"),
+        ('architecture = "diffusion"' + GOOD, "architecture must be one of gated_pixelcnn, pixel_cnn"),
         (GOOD + "]", "run.toml"),
     ],
 )

@@ -11,7 +11,7 @@ from tests.training.data import NUM_TEST, SIDE, write_tiny
 from training.config import ConfigError, FitConfig
 from training.datasets import load
 from training.fit import fit, one_hot
-from training.samples import grid
+from training.samples import grid, pictured
 from training.ship import bundle_run, recheck, rewrite
 
 CONFIG = FitConfig(
@@ -104,3 +104,28 @@ def test_a_grid_holds_every_image_once() -> None:
         *(8, 9, 12, 13),
         *(10, 11, 14, 15),
     ]
+
+
+def test_colour_is_shipped_beside_what_png_and_a_histogram_need(tmp_path: Path) -> None:
+    config = dataclasses.replace(
+        CONFIG, data="emoji32", architecture="row_lstm", sizes={"width": 3, "num_layers": 1, "head_width": 3}
+    )
+    write_tiny(tmp_path / "data", "emoji32", num_levels=256)
+    fit(config, tmp_path / "runs", tmp_path / "data", progress=False)
+    written = bundle_run(config, tmp_path / "runs", tmp_path / "data", tmp_path / "checkpoints")
+    assert (written.channels, written.num_levels, written.image) == (3, 256, ImageShape(SIDE, SIDE))
+    assert written.evaluation.classifier is None and written.evaluation.baselines is not None
+    png = written.evaluation.baselines.png.mean
+    bundle = load_bundle(tmp_path / "checkpoints" / "tiny")
+    card = (bundle.directory / "README.md").read_text()
+    assert f"the same images as PNG files | {png:.4f} ± " in card and "columns: smileys, people," in card
+    with Image.open(bundle.directory / "samples.png") as picture:
+        assert picture.mode == "RGB"
+    assert recheck(bundle, tmp_path / "data", progress=False)
+    wrong = dataclasses.replace(written.evaluation.baselines, png=Estimate(png * 1.2, 0.1))
+    rewrite(bundle, dataclasses.replace(written.evaluation, baselines=wrong), "none")
+    assert not recheck(load_bundle(bundle.directory), tmp_path / "data", progress=False)
+
+
+def test_the_picture_has_a_column_for_each_class() -> None:
+    assert [pictured(num_classes) for num_classes in (0, 9, 10, 1000)] == [(100, 10), (99, 9), (100, 10), (100, 10)]

@@ -16,6 +16,7 @@ from worker.records import (
     StoreFull,
     UnknownJob,
 )
+from worker.store import PREFIX
 
 
 def test_a_new_job_is_queued_with_everything_it_needs(records: Records, leases: Leases, request_: JobRequest) -> None:
@@ -130,6 +131,15 @@ def test_a_worker_that_falls_silent_is_forgotten(records: Records, leases: Lease
     assert [report.worker for report in records.workers()] == ["a"]
     time.sleep(0.03)
     assert records.workers() == []
+
+
+def test_a_report_of_another_version_hides_nobody_elses(records: Records, leases: Leases) -> None:
+    leases.publish(WorkerReport("old", 0, 1, "1", ()), 60)
+    text = records.client.get(f"{PREFIX}worker:old")
+    records.client.set(f"{PREFIX}worker:old", text.replace(b'"started_at"', b'"began_at"'))
+    leases.publish(WorkerReport("new", 0, 1, "1", (Card("m", "1", "admitted"),)), 60)
+    assert [report.worker for report in records.workers()] == ["new"]
+    assert [card.id for card in records.published()] == ["m"]
 
 
 def test_counts_follow_the_jobs(records: Records, leases: Leases, request_: JobRequest) -> None:

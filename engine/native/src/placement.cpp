@@ -55,7 +55,6 @@ void place(Program& program) {
   for (Feature& f : program.features) {
     f.first_line = program.num_lines;
     program.num_lines += f.rows_above + 1;
-    if (f.scope == Scope::given_vector) program.vector_size += f.width;
     if (f.scope == Scope::given_map) program.map_size += f.width;
   }
   each_access(program, [&](Access& access, PhaseKind kind) {
@@ -68,7 +67,6 @@ void place(Program& program) {
   for (Phase& phase : program.phases)
     for (Operation& op : phase.operations) {
       op.level = program.features[static_cast<std::size_t>(op.outs[0].feature)].level;
-      program.max_up = std::max(program.max_up, op.up);
       program.max_pointers = std::max(program.max_pointers, pointers(op));
       program.max_depth = std::max(program.max_depth, op.depth);
       for (const Access& out : op.outs) program.max_width = std::max(program.max_width, out.width);

@@ -3,8 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
-#include <string>
 #include <vector>
 
 #include "aligned.h"
@@ -95,7 +93,6 @@ class Program {
   const Kernels& kernels;
   int channels = 0;
   int num_levels = 0;  // 0 for a density
-  int max_up = 1;
   std::vector<Feature> features;
   std::vector<Phase> phases;
   std::vector<Head> heads;
@@ -105,7 +102,7 @@ class Program {
   int max_pointers = 0;  // of one position and operation
   int max_width = 0;     // of an output
   int max_depth = 0;     // of an affine map
-  int vector_size = 0, map_size = 0;  // what a request gives
+  int map_size = 0;  // numbers a pixel of the map that a request gives
 };
 
 }  // namespace scanline
