@@ -1,0 +1,13 @@
+"""A tiny bundle of every architecture that draws levels, grey and in colour: arguments of `write_tiny_bundle`."""
+
+from typing import Any
+
+FAMILY: dict[str, dict[str, Any]] = {
+    "tiny-pixelcnn": {"architecture": "pixel_cnn", "num_levels": 2},
+    "tiny-row-lstm": {"architecture": "row_lstm", "num_levels": 4, "num_classes": 3},
+    "tiny-diagonal-bilstm": {"architecture": "diagonal_bilstm", "num_levels": 2},
+    "colour-row-lstm": {"architecture": "row_lstm", "channels": 3, "num_levels": 256, "num_classes": 2},
+    "colour-pixelcnn": {"architecture": "pixel_cnn", "channels": 3, "num_levels": 256},
+}
+HEIGHT, WIDTH = 9, 7
+"""Of their images: odd, and not square."""

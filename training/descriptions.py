@@ -1,0 +1,63 @@
+"""What a model card says about each architecture."""
+
+from models.sizes import (
+    Architecture,
+    DiagonalBiLSTMSizes,
+    GatedPixelCNNSizes,
+    MCGSMSizes,
+    PixelCNNSizes,
+    RIDESizes,
+    RowLSTMSizes,
+    Sizes,
+)
+
+TITLES: dict[Architecture, str] = {
+    "gated_pixelcnn": "A Gated PixelCNN (van den Oord et al. 2016, arXiv 1606.05328)",
+    "pixel_cnn": "A PixelCNN (van den Oord et al. 2016, arXiv 1601.06759)",
+    "row_lstm": "A Row LSTM (PixelRNN, van den Oord et al. 2016, arXiv 1601.06759)",
+    "diagonal_bilstm": "A Diagonal BiLSTM (PixelRNN, van den Oord et al. 2016, arXiv 1601.06759)",
+    "mcgsm": "An MCGSM (Theis, Hosseini & Bethge 2012)",
+    "ride": "RIDE (Theis & Bethge 2015, arXiv 1506.03478)",
+}
+
+
+def layers_text(sizes: Sizes) -> str:
+    """One or two sentences about the layers."""
+    match sizes:
+        case GatedPixelCNNSizes():
+            return f"{len(sizes.dilations) + 1} gated layers of width {sizes.width} ({_kernels(sizes)}), no blind spot."
+        case PixelCNNSizes():
+            return (
+                f"{len(sizes.dilations)} residual blocks with h = {sizes.width} ({_kernels(sizes)}). It has the blind "
+                "spot of its architecture: pixels above and far to the right are never seen."
+            )
+        case RowLSTMSizes():
+            return f"{_recurrent(sizes)} It sees a triangle that opens upwards: pixels beside it are never seen."
+        case DiagonalBiLSTMSizes():
+            return f"{_recurrent(sizes)} It sees every earlier pixel, but for the last of the row above."
+        case MCGSMSizes():
+            return f"It sees the causal half of {sizes.neighbourhood}x{sizes.neighbourhood} pixels. {_mixture(sizes)}"
+        case RIDESizes():
+            return (
+                f"{sizes.num_layers} spatial LSTM layers with {sizes.width} hidden units over the causal half of "
+                f"{sizes.neighbourhood}x{sizes.neighbourhood} pixels. {_mixture(sizes)}"
+            )
+
+
+def _mixture(sizes: MCGSMSizes | RIDESizes) -> str:
+    return f"{sizes.num_components} components of {sizes.num_scales} scales, {sizes.num_features} features."
+
+
+def _recurrent(sizes: RowLSTMSizes | DiagonalBiLSTMSizes) -> str:
+    joined = " and ".join(name for name in ("residual", "skip") if getattr(sizes, name)) or "no residual"
+    return (
+        f"A {sizes.first_kernel}x{sizes.first_kernel} convolution and {sizes.num_layers} recurrent layers with h = "
+        f"{sizes.width}, {joined} connections."
+    )
+
+
+def _kernels(sizes: GatedPixelCNNSizes | PixelCNNSizes) -> str:
+    return (
+        f"{sizes.first_kernel}x{sizes.first_kernel}, then {sizes.kernel}x{sizes.kernel} with dilations "
+        f"{', '.join(map(str, sizes.dilations))}"
+    )
