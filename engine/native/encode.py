@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.native.fusion import FusedAffine, fuse
-from models.program import PIXEL, Feature, Head, Phase, Pointwise, Program, Ref
+from models.program import PIXEL, Affine, Feature, Head, Phase, Pointwise, Program, Ref
 
 # The order is that of the enumerations in src/program.h and src/kernels.h.
 SCOPES = ("map", "vector", "given_map", "given_vector")
@@ -79,12 +79,18 @@ class _Encoder:
             else:
                 self._pointwise(op)
 
+    def _reads_pixels(self, op: Affine) -> bool:
+        """Whether it reads drawn values or their code, which bfloat16 must not round: 1/255 apart, they would blur."""
+        ops = [op for phase in self.source.phases for op in phase.ops if isinstance(op, Affine)]
+        codes = {op.out.feature for op in ops if any(tap.source.feature == PIXEL for tap in op.taps)}
+        return any(tap.source.feature in {PIXEL, *codes} for tap in op.taps)
+
     def _affine(self, fused: FusedAffine) -> None:
         op = fused.affine
         self._ref(op.out)
         self.words.append(self._parameter(op.bias))
         self._refs(fused.addends)
-        self.words += [ACTIVATIONS.index(fused.activation), len(op.taps)]
+        self.words += [ACTIVATIONS.index(fused.activation), self._reads_pixels(op), len(op.taps)]
         for tap in op.taps:
             self.words += [self.starts[tap.weight], tap.up]
             self._ref(tap.source)

@@ -13,7 +13,7 @@ import httpx
 
 from tests.services import ROOT, SLOW_LAYERS, Valkey, running_worker, wait_until, write_tiny_bundle
 
-GREY, BINARY, COLOUR, SLOW, DAMAGED = "grey", "binary", "colour", "slow", "damaged"
+GREY, BINARY, COLOUR, SLOW, DAMAGED = "grey", "binary", "rgb", "slow", "damaged"
 CLASSES = ["class 0", "class 1", "class 2"]
 SLOW_SIZE, SLOW_N = 64, 32
 """So many images of this size take a second or two: long enough to look at some that are half drawn."""

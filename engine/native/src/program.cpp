@@ -46,6 +46,7 @@ void read_affine(Reader& reader, Operation& op, Program& program) {
   const std::int64_t bias = reader.word();
   op.addends = read_accesses(reader);
   op.activation = static_cast<Activation>(reader.word());
+  const bool reads_pixels = reader.word() != 0;
   std::vector<EncodedTap> taps(static_cast<std::size_t>(reader.number()));
   for (EncodedTap& tap : taps) {
     tap.weight = reader.word();
@@ -55,10 +56,7 @@ void read_affine(Reader& reader, Operation& op, Program& program) {
     op.up = std::max(op.up, tap.up);
     op.reads_its_output |= overlap(op.ins.back(), op.outs[0]) && !op.ins.back().dy && !op.ins.back().dx;
   }
-  // What codes the drawn values stays exact: 2 / 255 is no bfloat16, and its error would be in every pixel that is read.
-  op.is_bf16 = program.kernels.affine_bf16 && std::none_of(op.ins.begin(), op.ins.end(), [&](const Access& in) {
-    return in.feature == program.pixel.feature;
-  });
+  op.is_bf16 = program.kernels.affine_bf16 && !reads_pixels;
   for (int width : op.tap_widths) op.depth += op.is_bf16 ? (width + 1) / 2 : width;
   const int out_width = op.outs[0].width;
   op.bias = pack_bias(reader.vector(bias, out_width));
