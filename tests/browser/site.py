@@ -11,12 +11,13 @@ from pathlib import Path
 
 import httpx
 
-from tests.services import ROOT, SLOW_LAYERS, Valkey, running_worker, wait_until, write_tiny_bundle
+from tests.services import ROOT, Valkey, running_worker, wait_until, write_tiny_bundle
 
 GREY, BINARY, COLOUR, SLOW, DAMAGED = "grey", "binary", "rgb", "slow", "damaged"
 CLASSES = ["class 0", "class 1", "class 2"]
-SLOW_SIZE, SLOW_N = 64, 32
-"""So many images of this size take a second or two: long enough to look at some that are half drawn."""
+SLOW_SIZE, SLOW_N, SLOW_LAYERS = 64, 8, 20
+"""So many images of this size take some seconds, drawn by torch: long enough to look at some that are half drawn, even
+for a browser that has to share its core. The native interpreter would be done before the page is."""
 
 
 @dataclass
@@ -70,7 +71,7 @@ def running_site(folder: Path) -> Iterator[Site]:
     write_tiny_bundle(bundles, SLOW, height=SLOW_SIZE, width=SLOW_SIZE, layers=SLOW_LAYERS)
     write_tiny_bundle(bundles, DAMAGED)
     (bundles / DAMAGED / "model.safetensors").write_bytes(b"not weights")
-    with Valkey() as valkey, running_worker(valkey, bundles, folder / "worker.log"):
+    with Valkey() as valkey, running_worker(valkey, bundles, folder / "worker.log", interpreter="torch"):
         site = Site(valkey.url, folder / "app.log")
         site.start()
         try:
