@@ -28,7 +28,7 @@ from torch import Tensor, nn
 
 from models.base import Model, ModelError
 from models.gated_pixelcnn_program import build_program
-from models.heads import bernoulli_log_prob, categorical_log_prob
+from models.heads import levels_log_prob
 from models.masked import GroupedConv1x1, code, group_mask
 from models.program import Program
 
@@ -102,11 +102,7 @@ class GatedPixelCNN(Model):
         return out if self.num_levels == 2 else out.view(batch, self.channels, self.num_levels, rows, cols)
 
     def log_prob_map(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        logits = self(x, context)
-        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        if self.num_levels == 2:
-            return bernoulli_log_prob(logits, x)
-        return categorical_log_prob(logits.movedim(2, -1), x)
+        return levels_log_prob(self(x, context), x)
 
     def program(self) -> Program:
         return build_program(self)

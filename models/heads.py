@@ -30,6 +30,17 @@ def categorical_log_prob(logits: Tensor, x: Tensor) -> Tensor:
     return chosen - torch.logsumexp(logits, -1)
 
 
+def levels_log_prob(logits: Tensor, x: Tensor) -> Tensor:
+    """log p in nats of levels x [batch, channel, row, col], at least in float32.
+
+    `logits`: [batch, channel, row, col] of level 1 (Bernoulli), or [batch, channel, level, row, col] (categorical).
+    """
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    if logits.dim() == x.dim():
+        return bernoulli_log_prob(logits, x)
+    return categorical_log_prob(logits.movedim(2, -1), x)
+
+
 def logistic_mixture_log_prob(parameters: Tensor, x: Tensor, num_levels: int) -> Tensor:
     """Discretised logistic mixture of PixelCNN++ (Salimans et al. 2017, arXiv 1701.05517, eqs. 1-3).
 

@@ -16,12 +16,11 @@ Conventions that another implementation needs in order to load the weights:
 
 from abc import abstractmethod
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from models.base import Model, ModelError
-from models.heads import bernoulli_log_prob, categorical_log_prob
+from models.heads import levels_log_prob
 from models.masked import CausalConv, GroupedConv1x1, code
 
 
@@ -74,11 +73,7 @@ class PixelRNN(Model):
         return out if self.num_levels == 2 else out.view(batch, self.channels, self.num_levels, rows, cols)
 
     def log_prob_map(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        logits = self(x, context)
-        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        if self.num_levels == 2:
-            return bernoulli_log_prob(logits, x)
-        return categorical_log_prob(logits.movedim(2, -1), x)
+        return levels_log_prob(self(x, context), x)
 
 
 def check_kernel(size: int) -> None:

@@ -9,33 +9,26 @@ from typing import ClassVar, Literal
 
 
 @dataclass(frozen=True, slots=True)
-class GatedPixelCNNSizes:
+class ConvolutionalSizes:
+    """What the constructors of both convolutional networks take."""
+
+    channels: int
+    num_levels: int
+    width: int
+    dilations: tuple[int, ...]
+    first_kernel: int
+    kernel: int
+    head_width: int
+    num_classes: int
+    dropout: float
+
+
+class GatedPixelCNNSizes(ConvolutionalSizes):
     """Constructor arguments of `models.gated_pixelcnn.GatedPixelCNN`."""
 
-    channels: int
-    num_levels: int
-    width: int
-    dilations: tuple[int, ...]
-    first_kernel: int
-    kernel: int
-    head_width: int
-    num_classes: int
-    dropout: float
 
-
-@dataclass(frozen=True, slots=True)
-class PixelCNNSizes:
+class PixelCNNSizes(ConvolutionalSizes):
     """Constructor arguments of `models.pixel_cnn.PixelCNN`."""
-
-    channels: int
-    num_levels: int
-    width: int
-    dilations: tuple[int, ...]
-    first_kernel: int
-    kernel: int
-    head_width: int
-    num_classes: int
-    dropout: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from models.sizes import (
     Architecture,
+    ConvolutionalSizes,
     DiagonalBiLSTMSizes,
     GatedPixelCNNSizes,
     MCGSMSizes,
@@ -56,7 +57,7 @@ def _recurrent(sizes: RowLSTMSizes | DiagonalBiLSTMSizes) -> str:
     )
 
 
-def _kernels(sizes: GatedPixelCNNSizes | PixelCNNSizes) -> str:
+def _kernels(sizes: ConvolutionalSizes) -> str:
     return (
         f"{sizes.first_kernel}x{sizes.first_kernel}, then {sizes.kernel}x{sizes.kernel} with dilations "
         f"{', '.join(map(str, sizes.dilations))}"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.engine import Engine
+from engine.engine import Engine, Interpreter
 from engine.request import Drawn, DrawRequest, RowDrawn
 from models.base import Model, ModelError
 from tests import devices
@@ -14,6 +14,7 @@ from tests.models.reach import dependence
 from tests.models.tiny import DENSITIES, TINY, Tiny
 
 SIZES = [(1, 1), (1, 7), (6, 1), (5, 7)]
+every_interpreter = pytest.mark.parametrize("interpreter", ["auto", "torch"])
 every_model = pytest.mark.parametrize("tiny", (TINY | DENSITIES).values(), ids=(TINY | DENSITIES).keys())
 every_discrete_model = pytest.mark.parametrize("tiny", TINY.values(), ids=TINY.keys())
 
@@ -32,10 +33,8 @@ def every_image(model: Model, tiny: Tiny) -> torch.Tensor:
     return torch.tensor(list(values), dtype=torch.uint8).view(-1, *shape)
 
 
-def draw(
-    model: Model, requests: list[DrawRequest], num_slots: int = 4, dtype: torch.dtype = torch.float32
-) -> dict[str, Drawn]:
-    engine = Engine(model.program(), num_slots, devices.DEVICE, dtype)
+def draw(model: Model, requests: list[DrawRequest], interpreter: Interpreter, num_slots: int = 4) -> dict[str, Drawn]:
+    engine = Engine(model.program(), num_slots, devices.DEVICE, interpreter=interpreter)
     for request in requests:
         engine.add(request)
     drawn: dict[str, Drawn] = {}
@@ -108,14 +107,15 @@ def test_the_step_program_equals_log_prob(tiny: Tiny, size: tuple[int, int]) -> 
 
 
 @every_discrete_model
+@every_interpreter
 @pytest.mark.parametrize("temperature", [1.0, 0.5])
-def test_samples_are_as_frequent_as_their_probability(tiny: Tiny, temperature: float) -> None:
+def test_samples_are_as_frequent_as_their_probability(tiny: Tiny, temperature: float, interpreter: Interpreter) -> None:
     """Pearson's chi-square over all images of two pixels against p^(1/T), renormalised in every conditional."""
     model, num_samples = tiny.model(), 4000
     height, width = 1, 2
     requests = [sample_request(model, str(k), height, width, seed=5, sample=k) for k in range(num_samples)]
     requests = [DrawRequest(r.id, "", height, width, r.seed, r.sample, temperature, r.context) for r in requests]
-    drawn = draw(model, requests, num_slots=512)
+    drawn = draw(model, requests, interpreter, num_slots=512)
     images = every_image(model, Tiny(tiny.make, height, width))
     index = {tuple(image.permute(1, 2, 0).flatten().tolist()): k for k, image in enumerate(images)}
     counts = np.zeros(len(images))
@@ -147,21 +147,22 @@ def tempered_probabilities(tiny: Tiny, model: Model, images: torch.Tensor, tempe
 
 
 @every_model
-def test_alone_in_a_batch_and_resumed_are_the_same_bytes(tiny: Tiny) -> None:
+@every_interpreter
+def test_alone_in_a_batch_and_resumed_are_the_same_bytes(tiny: Tiny, interpreter: Interpreter) -> None:
     model, (height, width) = tiny.model(), (6, 5)
     request = sample_request(model, "a", height, width, seed=9, sample=2)
-    alone = draw(model, [request])["a"]
+    alone = draw(model, [request], interpreter)["a"]
     others = [sample_request(model, str(k), height, width, seed=k) for k in range(7)]
     for num_slots in (4, 8, 16):
-        company = draw(model, [*others[:5], request, *others[5:]], num_slots)["a"]
+        company = draw(model, [*others[:5], request, *others[5:]], interpreter, num_slots)["a"]
         assert company.values.tobytes() == alone.values.tobytes()
         assert company.log_prob == alone.log_prob
     for rows in range(1, height + 1):
         mask = np.zeros((height, width), bool)
         mask[:rows] = True
         resumed = DrawRequest("a", "a", height, width, 9, 2, 1.0, request.context, alone.values, mask)
-        assert draw(model, [*others[:2], resumed])["a"].values.tobytes() == alone.values.tobytes()
-        assert draw(model, [resumed])["a"].log_prob == alone.log_prob
+        assert draw(model, [*others[:2], resumed], interpreter)["a"].values.tobytes() == alone.values.tobytes()
+        assert draw(model, [resumed], interpreter)["a"].log_prob == alone.log_prob
 
 
 @every_model
