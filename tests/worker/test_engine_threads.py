@@ -83,10 +83,9 @@ def test_a_broken_engine_fails_its_jobs_and_the_model_is_loaded_again(parts: Par
         assert late.ending.result(10) == "requeued"
     with parts.models.use(parts.directory, "tiny", parts.sha256) as fresh:
         assert fresh is not broken
-        job_id = parts.begin(parts.request(), fresh).claim.job_id
         attempt = parts.begin(parts.request(), fresh)
         assert attempt.ending.result(10) == "ended"
-        assert parts.records.get(job_id).state == "succeeded"
+        assert parts.records.get(attempt.claim.job_id).state == "succeeded"
 
 
 def test_the_images_of_a_job_are_spread_over_the_threads(parts: Parts, interpreter: Interpreter) -> None:
