@@ -36,7 +36,7 @@ class JobError(Answer):
 
 
 class ProgressView(Answer):
-    done: int = Field(description="Pixels drawn or scored so far, over all images.")
+    done: int = Field(description="Pixels drawn or scored so far, over all images, margins and coarse images.")
     total: int
     rows: list[int] = Field(description="Finished rows of each image.")
 
@@ -48,16 +48,24 @@ class RequestView(Answer):
     seed: int | None = None
     temperature: float | None = None
     precision: Precision | None = None
-    condition: dict[str, Any] | None = Field(None, description='{"class": index}, {"each": true} or null.')
+    condition: dict[str, Any] | None = Field(
+        None,
+        description='{"class": index}, {"tags": [names]}, {"embedding": [numbers]}, {"image": facts of the file}, '
+        '{"interpolate": {"from", "to", "steps"}}, {"each": true} or null.',
+    )
     height: int
     width: int
     channels: int
-    num_levels: int
+    num_levels: int = Field(description="0 for a density.")
+    margin: int | None = Field(None, description="Samples: rows and columns that are drawn and cut off.")
+    clip: list[float] | None = Field(None, description="Densities: drawn pixels were clipped to these.")
+    draws: int | None = Field(None, description="Scores of a density: noises averaged over.")
     rows: int | None = Field(None, description="Completions by rows: how many are kept.")
     conditioning: Literal["exact", "causal_only"] | None = Field(
         None,
         description="Completions. exact: everything to be drawn comes after everything kept, in raster order. "
-        "causal_only: known pixels below or right of a hole cannot influence it.",
+        "causal_only: known pixels below or right of a hole cannot influence it; or the model first draws a coarse "
+        "image, which is told only of the known pixels on its grid.",
     )
     per_pixel: bool | None = None
     upload: dict[str, Any] | None = Field(None, description="Facts about the uploaded files.")
@@ -91,7 +99,8 @@ class JobView(Answer):
     progress: ProgressView
     result: list[dict[str, Any]] = Field(
         description="One entry for each finished image, in order of `sample`: `log_prob` in nats, `bits_per_dim`, and "
-        "the `receipt` by which it can be made again."
+        "the `receipt` by which it can be made again. Of a density (`kind`: density) instead of these two "
+        "`density_bits_per_pixel`, in bit/px of a density, higher is better: no number to set beside them."
     )
     error: JobError | None
     links: Links
@@ -101,6 +110,23 @@ class JobList(Answer):
     object: Literal["list"] = "list"
     data: list[JobView]
     next_cursor: str | None = Field(description="Give it as `cursor` for the next page; null on the last.")
+
+
+class Likelihood(Answer):
+    kind: Literal["exact", "bound", "density"] = Field(
+        description="bound: `log_prob` is at most that of the image, and bits/dim at least; it counts one "
+        "of the coarse images that the model may have drawn the image after."
+    )
+    unit: Literal["nats", "bit/px of a density"] = Field(
+        description="A density's unit is log2 p a pixel, for pixels scaled to [0, 1): higher is better, and it may not "
+        "stand beside the nats and bits/dim of a model of levels."
+    )
+    dequantisation: Literal["uniform"] | None = Field(
+        description="uniform: a pixel of the density is a byte plus noise uniform on [0, 1). Null for levels."
+    )
+    percentiles: list[float] | None = Field(
+        description="Densities: the 0.1 and 99.8 percentiles of the training pixels, noise included."
+    )
 
 
 class ModelView(Answer):
@@ -114,9 +140,14 @@ class ModelView(Answer):
     description: str
     architecture: str
     sha256: str
-    image: dict[str, Any] = Field(description="height and width (null: any), channels, num_levels.")
+    image: dict[str, Any] = Field(description="height and width (null: any), channels, num_levels (0: a density).")
+    likelihood: Likelihood | None = Field(description="What its scores are; null for a refused model.")
     head: str
-    conditioning: dict[str, Any] = Field(description='{"kind": "none"} or {"kind": "class", "names": [...]}.')
+    conditioning: dict[str, Any] = Field(
+        description='{"kind": "none"}; {"kind": "class" or "tags", "names": [...]}; or {"kind": "embedding", "size", '
+        '"normalised", "takes_image"}: how many numbers, whether they are scaled to length 1, and whether the model '
+        "has an encoder that makes them of an image."
+    )
     evaluation: dict[str, Any] | None = Field(description="Measured likelihood on the test set.")
     training: dict[str, Any] | None
     pixels_per_second: float | None = Field(description="Measured by the worker, all cores and slots together.")

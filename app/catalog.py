@@ -28,5 +28,7 @@ def shape_text(card: Card) -> str:
     """The image that a bundle takes, for a person: '28x28 pixels, greyscale, 2 levels (black and white)'."""
     size = "any size" if card.height is None or card.width is None else f"{card.width}x{card.height} pixels"
     colour = {1: "greyscale", 3: "RGB"}.get(card.channels, f"{card.channels} channels")
+    if card.is_density:
+        return f"{size}, {colour}, 8 bits (a density: noise is added)"
     levels = "2 levels (black and white)" if card.num_levels == 2 else f"{card.num_levels} levels"
     return f"{size}, {colour}, {levels}"

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from app import catalog
+from app.condition_images import ConditionImages
 from app.errors import ApiError, Code
 from app.job_request import drawing, image_size, shape_of
 from app.levels import Size, to_levels, upload_facts
@@ -72,18 +73,21 @@ class Asked:
     def submission(self, image_file: bytes, mask_file: bytes | None) -> Submission:
         image = decode(image_file, "image", self.settings.max_upload_pixels)
         size = image_size(self.card, image.height, image.width, self.settings, "image")
-        levels = to_levels(image, self.card, size, self.fields.fit, self.fields.levels, "image")
+        fields = self.fields
+        levels = to_levels(image, self.card, size, fields.fit, fields.levels, "image", fields.grayscale)
         mask = self.mask(image, mask_file, size)
+        images = ConditionImages(self.card, self.settings.max_upload_pixels, first_upload=1)
         job = JobRequest(
             kind="completion",
             **shape_of(self.card, size),
-            **drawing(self.card, self.fields, self.settings),
+            **drawing(self.card, self.fields, self.settings, images),
             known_rows=self.fields.rows,
             has_mask=mask is not None,
             upload=self.facts(image, mask_file, mask),
         )
         files = (image_file,) if mask_file is None else (image_file, mask_file)
-        return Submission(job, fingerprint("completion", self.fields.model_dump(), *files), [levels.tobytes()], mask)
+        uploads = [levels.tobytes(), *images.blobs]
+        return Submission(job, fingerprint("completion", self.fields.model_dump(), *files), uploads, mask)
 
     def mask(self, image: Upload, mask_file: bytes | None, size: Size) -> bytes | None:
         """The mask blob, or None when rows say what is kept. Exactly one of the ways must be taken."""
@@ -100,10 +104,11 @@ class Asked:
 
     def facts(self, image: Upload, mask_file: bytes | None, mask: bytes | None) -> dict[str, Any]:
         """For the receipt. Rows kept from the top always leave a suffix of the raster."""
-        facts = upload_facts(image, self.fields.fit, self.fields.levels)
+        kept = b"\1\0" if mask is None else mask
+        facts = upload_facts(image, self.fields.fit, self.fields.levels, self.fields.grayscale)
         if mask_file is not None:
             facts["mask_sha256"] = hashlib.sha256(mask_file).hexdigest()
-        return {**facts, "conditioning": "exact" if mask is None else conditioning_of(mask)}
+        return {**facts, "conditioning": conditioning_of(kept, self.card.coarse_level > 0)}
 
     def check_rows(self, rows: int, height: int, mask_file: bytes | None) -> None:
         if mask_file is not None:

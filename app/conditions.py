@@ -1,58 +1,87 @@
-"""From a request's `condition` to the protocol's: names become indexes, and a refusal says what the bundle takes."""
+"""From a request's `condition` to the protocol's: names are looked up, and a refusal says what the bundle takes."""
 
-import difflib
+from collections.abc import Mapping
 from typing import Any
 
+from app.condition_images import ConditionImages
+from app.condition_values import class_index, embedding, known_tags, listed
 from app.errors import ApiError, Code
 from worker.protocol import Card
 
 EACH = "each"
+MIN_STEPS = 2
 
 
-def class_names(card: Card) -> list[str]:
-    """The classes of a class-conditional bundle, in the order of their indexes; empty for any other."""
-    conditioning = card.conditioning or {}
-    return [str(name) for name in conditioning.get("names", [])] if conditioning.get("kind") == "class" else []
+def conditioning_kind(card: Card) -> str:
+    return str((card.conditioning or {}).get("kind", "none"))
 
 
-def resolve(card: Card, condition: Any, *, each_allowed: bool = False) -> dict[str, Any] | None:
-    """`{"class": index}`, `{"each": True}` or None, checked against the card."""
-    names = class_names(card)
-    if not names:
+def resolve(
+    card: Card, condition: Any, images: ConditionImages, *, each_allowed: bool = False, param: str = "condition"
+) -> dict[str, Any] | None:
+    """The condition as a job's record keeps it, checked against the card; None for an unconditional model.
+
+    Images in it are decoded into `images`. `param`: the field's name, for errors.
+    """
+    kind = conditioning_kind(card)
+    if kind == "none":
         if condition is None:
             return None
-        raise ApiError(
-            Code.CONDITION_NOT_TAKEN, f"`{card.id}` is unconditional: leave `condition` out.", param="condition"
-        )
+        raise ApiError(Code.CONDITION_NOT_TAKEN, f"`{card.id}` is unconditional: leave `{param}` out.", param=param)
+    each_allowed = each_allowed and kind == "class"
     if condition is None:
-        raise ApiError(Code.CONDITION_REQUIRED, takes(card, names, each_allowed), param="condition")
+        raise ApiError(Code.CONDITION_REQUIRED, takes(card, each_allowed), param=param)
     if condition == EACH and each_allowed:
         return {"each": True}
-    if not isinstance(condition, dict) or set(condition) != {"class"}:
-        raise ApiError(Code.CONDITION_NOT_TAKEN, takes(card, names, each_allowed), param="condition")
-    return {"class": class_index(card, names, condition["class"])}
+    form = next((form for form in forms(card) if form in condition), None) if isinstance(condition, dict) else None
+    if form is None or (form != "image" and len(condition) > 1):
+        raise ApiError(Code.CONDITION_NOT_TAKEN, takes(card, each_allowed), param=param)
+    value, conditioning = condition[form], card.conditioning or {}
+    match form:
+        case "class":
+            return {"class": class_index(card, value, f"{param}.class")}
+        case "tags":
+            return {"tags": known_tags(card, value, f"{param}.tags")}
+        case "embedding":
+            return {"embedding": embedding(card, conditioning, value, f"{param}.embedding")}
+        case _:
+            return {"image": images.take(condition, param)}
 
 
-def takes(card: Card, names: list[str], each_allowed: bool) -> str:
-    each = ' or "each" (every class in turn)' if each_allowed else ""
-    return f'`{card.id}` takes {{"class": name or index}}{each}; its classes are: {listed(names)}.'
+def resolve_path(card: Card, path: Any, images: ConditionImages, max_steps: int) -> dict[str, Any]:
+    """The field `interpolate`, {"from": condition, "to": condition, "steps": k}, as the condition of k samples."""
+    if conditioning_kind(card) != "embedding":
+        message = f"`{card.id}` is not conditioned on embeddings, between which alone a path can be drawn."
+        raise ApiError(Code.CONDITION_NOT_TAKEN, message, param="interpolate")
+    if not isinstance(path, Mapping) or set(path) != {"from", "to", "steps"}:
+        message = f'`interpolate` takes {{"from": condition, "to": condition, "steps": number}}. {takes(card, False)}'
+        raise ApiError(Code.INVALID_FIELD, message, param="interpolate")
+    steps = path["steps"]
+    if not isinstance(steps, int) or isinstance(steps, bool) or not MIN_STEPS <= steps <= max_steps:
+        message = f"`interpolate.steps` is {steps!r}; it must be {MIN_STEPS} to {max_steps}, both ends counted."
+        raise ApiError(Code.INVALID_FIELD, message, param="interpolate.steps")
+    ends = {end: resolve(card, path[end], images, param=f"interpolate.{end}") for end in ("from", "to")}
+    return {"interpolate": {**ends, "steps": steps}}
 
 
-def listed(names: list[str]) -> str:
-    shown = ", ".join(f"{index} {name}" if name != str(index) else name for index, name in enumerate(names[:20]))
-    return shown if len(names) <= 20 else f"{shown}, ... ({len(names)} in all)"
+def forms(card: Card) -> list[str]:
+    """The members that a condition of this bundle may have."""
+    kind = conditioning_kind(card)
+    if kind == "embedding":
+        return ["embedding", "image"] if (card.conditioning or {}).get("takes_image") else ["embedding"]
+    return [] if kind == "none" else [kind]
 
 
-def class_index(card: Card, names: list[str], wanted: Any) -> int:
-    if isinstance(wanted, str):
-        folded = [name.casefold() for name in names]
-        if wanted.casefold() in folded:
-            return folded.index(wanted.casefold())
-        near = difflib.get_close_matches(wanted.casefold(), folded, n=1)
-        guess = f" Did you mean `{names[folded.index(near[0])]}`?" if near else ""
-    else:
-        if isinstance(wanted, int) and not isinstance(wanted, bool) and 0 <= wanted < len(names):
-            return wanted
-        guess = ""
-    message = f"`{card.id}` has no class {wanted!r}.{guess} Its classes are: {listed(names)}."
-    raise ApiError(Code.UNKNOWN_CLASS, message, param="condition.class")
+def takes(card: Card, each_allowed: bool) -> str:
+    """What the bundle takes, as a sentence."""
+    conditioning = card.conditioning or {}
+    match conditioning_kind(card):
+        case "class":
+            each = ' or "each" (every class in turn)' if each_allowed else ""
+            return f'`{card.id}` takes {{"class": name or index}}{each}; its classes are: {listed(card)}.'
+        case "tags":
+            return f'`{card.id}` takes {{"tags": [names]}}, any number of them; its tags are: {listed(card)}.'
+        case _:
+            scaled = ", which are scaled to length 1" if conditioning.get("normalised") else ""
+            image = ' or {"image": a PNG, JPEG or WebP file in base64}' if conditioning.get("takes_image") else ""
+            return f'`{card.id}` takes {{"embedding": [{conditioning.get("size")} numbers]}}{scaled}{image}.'

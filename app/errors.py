@@ -31,6 +31,7 @@ class Code(StrEnum):
     CONDITION_REQUIRED = "condition_required"
     CONDITION_NOT_TAKEN = "condition_not_taken"
     UNKNOWN_CLASS = "unknown_class"
+    UNKNOWN_TAG = "unknown_tag"
     IMAGE_DOES_NOT_FIT = "image_does_not_fit"
     NOTHING_TO_DRAW = "nothing_to_draw"
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
@@ -82,6 +83,7 @@ MEANINGS: Mapping[Code, Meaning] = {
     Code.CONDITION_REQUIRED: Meaning(422, "The model needs a condition", "The message says which forms it takes."),
     Code.CONDITION_NOT_TAKEN: Meaning(422, "The model does not take this condition", "The message says what it takes."),
     Code.UNKNOWN_CLASS: Meaning(422, "The model has no such class", "The message lists the classes."),
+    Code.UNKNOWN_TAG: Meaning(422, "The model has no such tag", "The message says which is near, and lists the tags."),
     Code.IMAGE_DOES_NOT_FIT: Meaning(
         422, "The image does not fit the model", "The message says which size, channels and levels do."
     ),

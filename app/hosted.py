@@ -1,16 +1,16 @@
 """GET /v1/models: what is hosted, as the workers publish it, in the list shape that OpenAI clients read."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter
 
 from app import catalog
-from app.answers import ModelList, ModelView
+from app.answers import Likelihood, ModelList, ModelView
 from app.errors import Code
 from app.openapi import problem_responses
 from app.services import WithServices
-from worker.protocol import Card
+from worker.protocol import UNITS, Card
 
 router = APIRouter(prefix="/v1/models", tags=["Models"])
 
@@ -46,6 +46,7 @@ def model_view(card: Card) -> ModelView:
             "channels": card.channels,
             "num_levels": card.num_levels,
         },
+        likelihood=likelihood(card),
         head=card.head,
         conditioning=card.conditioning or {"kind": "none"},
         evaluation=card.evaluation,
@@ -54,6 +55,19 @@ def model_view(card: Card) -> ModelView:
         profile=card.profile,
         precisions=card.precisions,
         loaded=card.loaded,
+    )
+
+
+def likelihood(card: Card) -> Likelihood | None:
+    if card.status != "admitted":
+        return None
+    if card.pixels is None:
+        kind: Literal["exact", "bound"] = "bound" if card.coarse_level else "exact"
+        return Likelihood(kind=kind, unit="nats", dequantisation=None, percentiles=None)
+    percentiles = [card.pixels["low"], card.pixels["high"]]
+    unit, noise = UNITS["density"], card.pixels["dequantisation"]
+    return Likelihood.model_validate(
+        {"kind": "density", "unit": unit, "dequantisation": noise, "percentiles": percentiles}
     )
 
 

@@ -55,7 +55,8 @@ def get_zip(job_id: str, services: WithServices, if_none_match: IfNoneMatch = No
 
 @router.get("/images.npy", summary="All images (NumPy)", responses=file_answer("application/octet-stream"))
 def get_npy(job_id: str, services: WithServices, if_none_match: IfNoneMatch = None) -> Response:
-    """Raw levels, uint8 [n, height, width, channels], values 0 to num_levels - 1."""
+    """Raw levels, uint8 [n, height, width, channels], values 0 to num_levels - 1; of a density the float32 numbers that
+    were drawn, whose whole part from 0 to 255 a PNG shows."""
     record = find_finished(services, job_id)
     stack = [levels_of(services.records.canvas(job_id, k), record.request) for k in range(record.request.n)]
     return immutable(npy(np.stack(stack)), "application/octet-stream", record, if_none_match, f"{job_id}.npy")
@@ -89,7 +90,7 @@ def finished(record: JobRecord, k: int) -> dict[str, Any]:
     for sample in record.samples:
         if sample["sample"] == k:
             return sample
-    message = f"Image {k} is not finished ({record.progress.rows[k]} of {record.request.height} rows are drawn)."
+    message = f"Image {k} is not finished ({record.progress.rows[k]} of {record.request.canvas_height} rows are drawn)."
     raise ApiError(Code.NOT_DRAWN_YET, message, param="k")
 
 

@@ -3,17 +3,38 @@
 import secrets
 from typing import Any
 
-from app.conditions import resolve
+from app.condition_images import ConditionImages
+from app.conditions import resolve, resolve_path
 from app.errors import ApiError, Code
 from app.levels import Size
-from app.request_models import DrawFields, SampleFields
+from app.request_models import DrawFields, SampleFields, ScoreFields
 from app.settings import Settings
 from worker.protocol import Card, JobRequest
 
+# What the authors of RIDE cut off their textures.
+DEFAULT_MARGIN = 8
 
-def sample_request(card: Card, fields: SampleFields, settings: Settings) -> JobRequest:
+
+def sample_request(card: Card, fields: SampleFields, settings: Settings) -> tuple[JobRequest, list[bytes]]:
+    """The job and its uploads: the images of its condition."""
     size = sample_size(card, fields, settings)
-    return JobRequest(kind="sample", **shape_of(card, size), **drawing(card, fields, settings))
+    images = ConditionImages(card, settings.max_upload_pixels)
+    drawn = drawing(card, fields, settings, images)
+    job = JobRequest(kind="sample", **shape_of(card, size), **drawn, margin=sample_margin(card, fields))
+    return job, images.blobs
+
+
+def path_or_condition(card: Card, fields: DrawFields, settings: Settings, images: ConditionImages) -> dict[str, Any]:
+    """`condition` and `n` of a JobRequest; a path takes the place of both."""
+    path = fields.interpolate if isinstance(fields, SampleFields) else None
+    if path is None:
+        return {"n": fields.n, "condition": resolve(card, fields.condition, images)}
+    for name, is_given in (("condition", fields.condition is not None), ("n", fields.n != 1)):
+        if is_given:
+            message = f"Give `{name}` or `interpolate`, not both: a path says what its images are, and how many."
+            raise ApiError(Code.INVALID_FIELD, message, param=name)
+    condition = resolve_path(card, path, images, settings.max_samples)
+    return {"n": condition["interpolate"]["steps"], "condition": condition}
 
 
 def shape_of(card: Card, size: Size) -> dict[str, Any]:
@@ -24,28 +45,52 @@ def shape_of(card: Card, size: Size) -> dict[str, Any]:
         "width": size[1],
         "channels": card.channels,
         "num_levels": card.num_levels,
+        "coarse_level": card.coarse_level,
     }
 
 
-def drawing(card: Card, fields: DrawFields, settings: Settings) -> dict[str, Any]:
-    """The members of a JobRequest that samples and completions share."""
+def drawing(card: Card, fields: DrawFields, settings: Settings, images: ConditionImages) -> dict[str, Any]:
+    """The members of a JobRequest that samples and completions share; images of the condition go into `images`."""
     if fields.n > settings.max_samples:
         message = f"`n` is {fields.n}; 1 to {settings.max_samples} images can be asked for at once."
         raise ApiError(Code.INVALID_FIELD, message, param="n")
     if fields.temperature > settings.max_temperature:
         message = f"`temperature` is {fields.temperature}; it must be above 0 and at most {settings.max_temperature}."
         raise ApiError(Code.INVALID_FIELD, message, param="temperature")
+    if card.is_density and fields.temperature != 1:
+        message = f"`temperature` is {fields.temperature}, but `{card.id}` is a density, which is drawn at 1 only."
+        raise ApiError(Code.INVALID_FIELD, message, param="temperature")
     if fields.precision not in card.precisions:
         offered = " or ".join(card.precisions)
         message = f"`precision` is {fields.precision}, but no worker draws `{card.id}` so; it is drawn in {offered}."
         raise ApiError(Code.INVALID_FIELD, message, param="precision")
     return {
-        "n": fields.n,
+        **path_or_condition(card, fields, settings, images),
         "seed": drawn_seed() if fields.seed is None else fields.seed,
         "temperature": fields.temperature,
-        "condition": resolve(card, fields.condition),
         "precision": fields.precision,
+        "clip": clip_limits(card, fields),
     }
+
+
+def clip_limits(card: Card, fields: DrawFields) -> list[float] | None:
+    if not fields.clip:
+        return None
+    if card.pixels is None:
+        message = f"`clip` is true, but `{card.id}` draws levels, which need no clipping: leave it out."
+        raise ApiError(Code.INVALID_FIELD, message, param="clip")
+    return [card.pixels["low"], card.pixels["high"]]
+
+
+def noise(card: Card, fields: ScoreFields) -> dict[str, Any]:
+    """The members of a JobRequest that say how bytes are dequantised: of no meaning for a model of levels."""
+    if card.is_density:
+        return {"seed": drawn_seed() if fields.seed is None else fields.seed, "draws": fields.draws or 1}
+    for name in ("seed", "draws"):
+        if getattr(fields, name) is not None:
+            message = f"`{name}` is given, but `{card.id}` scores levels exactly, without noise: leave it out."
+            raise ApiError(Code.INVALID_FIELD, message, param=name)
+    return {}
 
 
 def drawn_seed() -> int:
@@ -59,6 +104,17 @@ def sample_size(card: Card, fields: SampleFields, settings: Settings) -> Size:
     width = agreed(card, "width", card.width, fields.width)
     check_pixels(height, width, settings, "height")
     return height, width
+
+
+def sample_margin(card: Card, fields: SampleFields) -> int:
+    """The one asked for; else for a density of any size `DEFAULT_MARGIN`, and for everything else none."""
+    is_any_size = card.height is None and card.width is None
+    if fields.margin is None:
+        return DEFAULT_MARGIN if card.is_density and is_any_size else 0
+    if fields.margin and not is_any_size:
+        message = f"`margin` is {fields.margin}, but `{card.id}` draws whole images of one size: leave it out."
+        raise ApiError(Code.INVALID_FIELD, message, param="margin")
+    return fields.margin
 
 
 def agreed(card: Card, name: str, fixed: int | None, asked: int | None) -> int:

@@ -21,11 +21,18 @@ def job_view(record: JobRecord) -> JobView:
         finished_at=None if record.finished_at is None else moment(record.finished_at),
         expires_at=moment(record.expires_at),
         request=request_view(record.request),
-        progress=ProgressView(done=record.progress.done, total=record.progress.total, rows=list(record.progress.rows)),
+        progress=progress_view(record),
         result=record.samples,
         error=None if record.error is None else JobError(**record.error),
         links=links(record),
     )
+
+
+def progress_view(record: JobRecord) -> ProgressView:
+    """Pixels of whole canvases, for what is not shown takes its time too; rows of the images."""
+    progress, hidden = record.progress, record.request.hidden_rows
+    rows = [max(0, rows - hidden) for rows in progress.rows]
+    return ProgressView(done=progress.done, total=progress.total, rows=rows)
 
 
 def moment(seconds: float) -> datetime:
@@ -37,7 +44,7 @@ def request_view(request: JobRequest) -> RequestView:
     upload = dict(request.upload or {})
     return RequestView(
         n=request.n,
-        seed=request.seed if draws else None,
+        seed=request.seed if draws or request.is_density else None,
         temperature=request.temperature if draws else None,
         precision=request.precision if draws else None,
         condition=request.condition,
@@ -45,6 +52,9 @@ def request_view(request: JobRequest) -> RequestView:
         width=request.width,
         channels=request.channels,
         num_levels=request.num_levels,
+        margin=request.margin if request.kind == "sample" else None,
+        clip=request.clip,
+        draws=request.draws if request.is_density and not draws else None,
         rows=request.known_rows,
         conditioning=upload.pop("conditioning", None),
         per_pixel=None if draws else request.per_pixel,

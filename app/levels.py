@@ -20,22 +20,31 @@ def does_not_fit(card: Card, param: str, why: str, remedy: str) -> ApiError:
     return ApiError(Code.IMAGE_DOES_NOT_FIT, message, param=param)
 
 
-def to_levels(upload: Upload, card: Card, size: Size, fit: Fit, levels: Levels, param: str) -> np.ndarray:
-    """Raw levels, uint8 [height, width, channels], values 0 .. num_levels - 1."""
-    pixels = to_channels(upload.pixels, card, param)
+def to_levels(
+    upload: Upload, card: Card, size: Size, fit: Fit, levels: Levels, param: str, grayscale: bool = False
+) -> np.ndarray:
+    """Raw levels, uint8 [height, width, channels], values 0 .. num_levels - 1; bytes 0 .. 255 for a density."""
+    pixels = to_channels(upload.pixels, card, param, grayscale)
     pixels = to_size(pixels, card, size, fit, param)
     return quantise(pixels, card, levels, param)
 
 
-def to_channels(pixels: np.ndarray, card: Card, param: str) -> np.ndarray:
-    """Grey given as RGB becomes one channel, grey for an RGB model three: nothing is lost. Colour is never dropped."""
+def to_channels(pixels: np.ndarray, card: Card, param: str, grayscale: bool = False) -> np.ndarray:
+    """Grey given as RGB becomes one channel, grey for an RGB model three: nothing is lost. Colour is never dropped
+    unasked; `grayscale` turns it into its ITU-R 601 luma."""
+    if grayscale and card.channels != 1:
+        message = f"`grayscale` is true, but `{card.id}` takes {shape_text(card)}: leave it out."
+        raise ApiError(Code.INVALID_FIELD, message, param="grayscale")
     if pixels.shape[2] == card.channels:
         return pixels
     if card.channels == 3:
         return np.repeat(pixels, 3, axis=2)
     if (pixels == pixels[:, :, :1]).all():
         return pixels[:, :, :1]
-    raise does_not_fit(card, param, "is in colour", "convert it to greyscale")
+    if grayscale:
+        luma: np.ndarray = np.asarray(Image.fromarray(pixels).convert("L"))[:, :, np.newaxis]
+        return luma
+    raise does_not_fit(card, param, "is in colour", "send it in grey, or `grayscale=true`")
 
 
 def to_size(pixels: np.ndarray, card: Card, size: Size, fit: Fit, param: str) -> np.ndarray:
@@ -55,7 +64,7 @@ def resized(pixels: np.ndarray, size: Size, method: Image.Resampling) -> np.ndar
 
 def quantise(pixels: np.ndarray, card: Card, levels: Levels, param: str) -> np.ndarray:
     """The nearest of the model's levels; unless `threshold` was asked for, every pixel must be one already."""
-    if card.num_levels == 256:
+    if card.num_levels == 256 or card.is_density:
         return pixels
     nearest = np.rint(pixels * ((card.num_levels - 1) / 255)).astype(np.uint8)
     if levels == "reject" and (to_bytes(nearest, card.num_levels) != pixels).any():
@@ -70,12 +79,19 @@ def value_list(num_levels: int) -> str:
 
 
 def to_bytes(levels: np.ndarray, num_levels: int) -> np.ndarray:
-    """Levels 0 .. num_levels - 1 as 8-bit values 0 .. 255, evenly spaced; the inverse of `quantise`."""
+    """Levels 0 .. num_levels - 1 as 8-bit values 0 .. 255, evenly spaced; the inverse of `quantise`.
+
+    The floats of a density (num_levels 0), which are bytes plus noise on [0, 1), are cut to their whole part.
+    """
+    if num_levels == 0:
+        whole: np.ndarray = np.clip(np.floor(levels), 0, 255).astype(np.uint8)
+        return whole
     if num_levels == 256:
         return levels
     return np.rint(levels * (255 / (num_levels - 1))).astype(np.uint8)
 
 
-def upload_facts(upload: Upload, fit: Fit, levels: Levels) -> dict[str, Any]:
+def upload_facts(upload: Upload, fit: Fit, levels: Levels, grayscale: bool = False) -> dict[str, Any]:
     """What the receipt says about an uploaded file."""
-    return {**upload.facts, "fit": fit, "levels": levels}
+    facts = {**upload.facts, "fit": fit, "levels": levels}
+    return facts | {"grayscale": True} if grayscale else facts

@@ -22,16 +22,22 @@ IfNoneMatch = Annotated[str | None, Header()]
 
 @router.get("/{k:int}.npy", summary="A score map (NumPy)", responses=file_answer("application/octet-stream"))
 def get_map_numbers(job_id: str, k: int, services: WithServices, if_none_match: IfNoneMatch = None) -> Response:
-    """log p of every sub-pixel in nats, float32 [height, width, channels]; its sum is the image's log p."""
+    """log p of every sub-pixel in nats, float32 [height, width, channels]; its sum is the image's log p.
+
+    Of a density: bits of every pixel scaled to [0, 1), averaged over the draws; their mean is the image's score.
+    """
     record, log_prob = find_map(services, job_id, k)
     return immutable(npy(log_prob), "application/octet-stream", record, if_none_match, f"{job_id}-map-{k}.npy")
 
 
 @router.get("/{k:int}", summary="A score map (PNG)", responses=file_answer("image/png"))
 def get_map_picture(job_id: str, k: int, services: WithServices, if_none_match: IfNoneMatch = None) -> Response:
-    """-log p of every pixel as grey: black is 0 nats; the text chunk `scanline-map` says how many nats white is."""
+    """-log p of every pixel as grey; the text chunk `scanline-map` says how much black and white are, and in which
+    unit. Black is 0 nats, or the least surprising pixel of a density."""
     record, log_prob = find_map(services, job_id, k)
-    return immutable(map_png(log_prob), "image/png", record, if_none_match, f"{job_id}-map-{k}.png")
+    return immutable(
+        map_png(log_prob, record.request.is_density), "image/png", record, if_none_match, f"{job_id}-map-{k}.png"
+    )
 
 
 def find_map(services: Services, job_id: str, k: int) -> tuple[JobRecord, np.ndarray]:

@@ -12,7 +12,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from app.levels import to_bytes
-from worker.protocol import JobRequest
+from worker.protocol import UNITS, JobRequest
 
 RECEIPT_KEYWORD = "scanline-receipt"
 GAP = 1
@@ -21,8 +21,10 @@ ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def levels_of(canvas: bytes, request: JobRequest) -> np.ndarray:
-    """The finished rows, uint8 [rows, width, channels]."""
-    return np.frombuffer(canvas, np.uint8).reshape(-1, request.width, request.channels)
+    """The finished rows of the image, cut out of its canvas: uint8 or (a density) float32 [rows, width, channels]."""
+    rows = np.frombuffer(canvas, "<f4" if request.is_density else np.uint8)
+    rows = rows.reshape(-1, request.canvas_width, request.channels)
+    return rows[request.hidden_rows :, request.margin : request.margin + request.width]
 
 
 def png(pixels: np.ndarray, texts: Mapping[str, Any]) -> bytes:
@@ -60,12 +62,17 @@ def grid_png(images: Sequence[np.ndarray], request: JobRequest, receipts: Sequen
     return png(sheet, {RECEIPT_KEYWORD: list(receipts)})
 
 
-def map_png(log_prob: np.ndarray) -> bytes:
-    """Surprise, -log p summed over channels, as grey: black is 0 nats, white the most surprising pixel of the image."""
-    nats = -log_prob.sum(axis=2, keepdims=True)
-    white = float(max(nats.max(), 1e-6))
-    pixels = np.rint(np.clip(nats / white, 0, 1) * 255).astype(np.uint8)
-    return png(pixels, {"scanline-map": {"unit": "nats", "black": 0.0, "white": round(white, 6)}})
+def map_png(log_prob: np.ndarray, is_density: bool = False) -> bytes:
+    """Surprise, -log p summed over channels, as grey: white is the most surprising pixel of the image.
+
+    Black is 0 nats; of a density, where 0 means nothing, the least surprising pixel.
+    """
+    surprise = -log_prob.sum(axis=2, keepdims=True)
+    black = float(surprise.min()) if is_density else 0.0
+    white = max(float(surprise.max()), black + 1e-6)
+    pixels = np.rint(np.clip((surprise - black) / (white - black), 0, 1) * 255).astype(np.uint8)
+    unit = f"-1 {UNITS['density']}" if is_density else UNITS["exact"]
+    return png(pixels, {"scanline-map": {"unit": unit, "black": round(black, 6), "white": round(white, 6)}})
 
 
 def npy(array: np.ndarray) -> bytes:

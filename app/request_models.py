@@ -4,19 +4,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.condition_schemas import CONDITION, CONDITION_HELP, CONDITION_OR_EACH, PATH
 from app.levels import Fit, Levels
 from app.request_body import Body, parse_json
 from worker.protocol import Precision
 
-CLASS_CONDITION: dict[str, Any] = {
-    "type": "object",
-    "properties": {"class": {"anyOf": [{"type": "string"}, {"type": "integer"}]}},
-    "required": ["class"],
-    "additionalProperties": False,
-}
-CONDITION: dict[str, Any] = {"anyOf": [CLASS_CONDITION, {"type": "null"}]}
-CONDITION_OR_EACH: dict[str, Any] = {"anyOf": [CLASS_CONDITION, {"const": "each"}, {"type": "null"}]}
-CONDITION_HELP = 'What the image is conditioned on: {"class": name or index}, as the model\'s card lists them.'
 EACH_HELP = CONDITION_HELP + ' "each" scores under every class in turn and adds p(class given image).'
 
 
@@ -40,16 +32,36 @@ class DrawFields(Fields):
         description="bfloat16 rounds the weights: up to twice as fast, another image of nearly the same distribution, "
         "and offered only where a model's `precisions` list it.",
     )
+    clip: bool = Field(
+        False,
+        description="Densities only: clip every pixel to the 0.1 and 99.8 percentiles of the training pixels as it is "
+        "drawn, as the authors of RIDE did to keep textures stable. Such an image is no sample of the model.",
+    )
 
 
 class SampleFields(DrawFields):
     height: int | None = Field(None, ge=1, description="Rows; needed only for a model that takes any size.")
     width: int | None = Field(None, ge=1, description="Columns; needed only for a model that takes any size.")
+    interpolate: Any = Field(
+        None,
+        description='Instead of `condition` and `n`: {"from": condition, "to": condition, "steps": k} draws k images '
+        "on the straight path between two embeddings, all with the same random numbers.",
+        json_schema_extra=PATH,
+    )
+    margin: int | None = Field(
+        None,
+        ge=0,
+        le=128,
+        description="Models of any size only: so many rows above, and columns at either side, are drawn too and cut "
+        "off, so that the edge of the image does not show. 8 for a density when absent, else 0; at 0 the image is a "
+        "sample of exactly that size. The likelihood that is told is that of all that was drawn.",
+    )
 
 
 class UploadFields(BaseModel):
     fit: Fit = Field("reject", description="What to do with an image of another size than the model's.")
     levels: Levels = Field("reject", description="What to do with values between the model's levels.")
+    grayscale: bool = Field(False, description="Turn colour into grey (ITU-R 601 luma) for a model of grey images.")
 
 
 class CompletionFields(UploadFields, DrawFields):
@@ -59,6 +71,15 @@ class CompletionFields(UploadFields, DrawFields):
 class ScoreFields(UploadFields, Fields):
     condition: Any = Field(None, description=EACH_HELP, json_schema_extra=CONDITION_OR_EACH)
     per_pixel: bool = Field(False, description="Also keep a map of log p over the image (PNG and numbers).")
+    seed: int | None = Field(
+        None,
+        ge=0,
+        le=2**64 - 1,
+        description="Densities only: of the noise that is added to bytes. Drawn at random and reported when absent.",
+    )
+    draws: int | None = Field(
+        None, ge=1, le=32, description="Densities only: how many noises to average over; 1 when absent."
+    )
 
 
 class ScoreJsonFields(ScoreFields):

@@ -25,8 +25,24 @@ EXAMPLE = {"model": "gated-pixelcnn-mnist", "n": 4, "seed": 7, "condition": {"cl
     openapi_extra=submit_extra({JSON: body(SampleFields, EXAMPLE)}),
 )
 async def post_samples(request: Request, services: WithServices) -> Response:
-    """Sample k of a seed is the same image whatever `n` is, alone or in a batch, and after a restart."""
+    """Sample k of a seed is the same image whatever `n` is, alone or in a batch, and after a restart.
+
+    What `condition` a model takes, its `conditioning` says: `{"class": 3}`, `{"tags": ["heart", "noto"]}`,
+    `{"embedding": [0.1, ...]}`, or `{"image": "iVBORw0..."}`, which the model's own encoder embeds: with an
+    auto-encoder, `n` reconstructions of it, all different.
+
+    `interpolate` draws a path instead, `{"from": condition, "to": condition, "steps": 8}`: one image a step, all with
+    the random numbers of sample 0, so that nothing but the condition differs between them.
+    """
     fields = validated(SampleFields, (await read_body(request, {JSON})).fields, strict=True)
     card = catalog.find_admitted(await run_in_threadpool(services.records.published), fields.model)
-    job = sample_request(card, fields, services.settings)
-    return await submit(request, services, Submission(job, fingerprint("sample", fields.model_dump())))
+    if holds_image(fields):
+        job, uploads = await services.decoding.run(sample_request, card, fields, services.settings)
+    else:
+        job, uploads = sample_request(card, fields, services.settings)
+    return await submit(request, services, Submission(job, fingerprint("sample", fields.model_dump()), uploads))
+
+
+def holds_image(fields: SampleFields) -> bool:
+    """Whether there may be an image to decode, which is no work for the thread that serves everybody."""
+    return fields.interpolate is not None or (isinstance(fields.condition, dict) and "image" in fields.condition)

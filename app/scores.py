@@ -6,9 +6,10 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from app import catalog
+from app.condition_images import ConditionImages
 from app.conditions import resolve
 from app.errors import ApiError, Code
-from app.job_request import image_size, shape_of
+from app.job_request import image_size, noise, shape_of
 from app.levels import to_levels, upload_facts
 from app.openapi import SUBMIT_ANSWERS, SUBMIT_CODES, UPLOAD_CODES, body, problem_responses, submit_extra
 from app.request_body import JSON, MULTIPART, Body, read_body
@@ -49,6 +50,9 @@ async def post_scores(request: Request, services: WithServices) -> Response:
     """log p of each image in nats and bits per dimension, and its percentile among the scores of the test set.
 
     With `condition` "each", every class in turn and p(class given image).
+
+    A density (`kind` in the result) has no nats: its unit is bit/px of a density, higher is better. Bytes are
+    dequantised by noise on [0, 1), `draws` times; `code_length` bounds their discrete code length in bits/dim.
     """
     sent = await read_body(request, {JSON, MULTIPART}, max_files=services.settings.max_samples)
     fields, files = score_fields(sent)
@@ -76,7 +80,8 @@ def score_fields(sent: Body) -> tuple[ScoreFields, list[tuple[str, bytes]]]:
 
 def score_submission(card: Card, fields: ScoreFields, files: list[tuple[str, bytes]], settings: Settings) -> Submission:
     """Each file is decoded and cut to levels before the next, so that only one large image is in memory."""
-    condition = resolve(card, fields.condition, each_allowed=True)
+    images = ConditionImages(card, settings.max_upload_pixels, first_upload=len(files))
+    condition = resolve(card, fields.condition, images, each_allowed=True)
     blobs, facts, size = [], [], None
     for name, file in files:
         upload = decode(file, name, settings.max_upload_pixels)
@@ -84,8 +89,8 @@ def score_submission(card: Card, fields: ScoreFields, files: list[tuple[str, byt
             message = f"`{name}` has transparent pixels, which have no value to score; send an opaque image."
             raise ApiError(Code.IMAGE_DOES_NOT_FIT, message, param=name)
         size = size or image_size(card, upload.height, upload.width, settings, name)
-        blobs.append(to_levels(upload, card, size, fields.fit, fields.levels, name).tobytes())
-        facts.append(upload_facts(upload, fields.fit, fields.levels))
+        blobs.append(to_levels(upload, card, size, fields.fit, fields.levels, name, fields.grayscale).tobytes())
+        facts.append(upload_facts(upload, fields.fit, fields.levels, fields.grayscale))
     assert size is not None
     job = JobRequest(
         kind="score",
@@ -93,6 +98,8 @@ def score_submission(card: Card, fields: ScoreFields, files: list[tuple[str, byt
         n=len(files),
         condition=condition,
         per_pixel=fields.per_pixel,
+        **noise(card, fields),
         upload={"images": facts},
     )
-    return Submission(job, fingerprint("score", fields.model_dump(), *[file for _, file in files]), blobs)
+    told = fingerprint("score", fields.model_dump(), *[file for _, file in files])
+    return Submission(job, told, [*blobs, *images.blobs])

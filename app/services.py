@@ -23,7 +23,7 @@ class Services:
     metrics: Metrics
 
 
-def services_of(request: Request) -> Services:
+async def services_of(request: Request) -> Services:  # async: FastAPI calls what is not in a thread
     services: Services = request.app.state.services
     return services
 

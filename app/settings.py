@@ -32,7 +32,7 @@ class Settings(BaseSettings):
     # A 24-megapixel photograph passes (to be resized to the model); decoded it is 75 MB, which one request may cost.
     max_upload_pixels: PositiveInt = 25_000_000
     # What a job may draw or score per image; only bundles that take any size can come near it.
-    max_image_pixels: PositiveInt = 512 * 512
+    max_image_pixels: PositiveInt = 1024 * 1024
     # A worker's memory for an image grows with its columns: 15 layers x 64 take 48 MB for 1024 of them.
     max_image_side: PositiveInt = 1024
 

@@ -16,6 +16,7 @@ import torch
 from benchmarks.family import family
 from benchmarks.growth import growth
 from benchmarks.machine import load_average, machine
+from benchmarks.ride import ride
 from benchmarks.rounding import rounding
 from benchmarks.scoring import scoring
 from benchmarks.serving import serving
@@ -28,6 +29,7 @@ PARTS: dict[str, Callable[[Sequence[int], int], Findings]] = {
     "cores": two_cores,
     "growth": growth,
     "family": family,
+    "ride": ride,
     "bf16": rounding,
     "scoring": scoring,
     "serving": serving,

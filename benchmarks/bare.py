@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from engine.engine import Engine
+from engine.interrupt import Interrupt
 from engine.request import Drawn, DrawRequest
 from models.program import Program
 
@@ -25,6 +26,7 @@ class BareEngine:
 
     def __init__(self, program: Program, num_slots: int) -> None:
         self._engine, self._num_slots = Engine(program, num_slots, interpreter="native"), num_slots
+        self._interrupt = Interrupt()  # never set
 
     def pace(self, size: int, seconds: float) -> Pace:
         """With all slots busy, over about `seconds`."""
@@ -60,4 +62,4 @@ class BareEngine:
             yield from self._drawn()
 
     def _drawn(self) -> Iterator[Drawn]:
-        return (output for output in self._engine.step() if isinstance(output, Drawn))
+        return (output for output in self._engine.step(interrupt=self._interrupt) if isinstance(output, Drawn))

@@ -16,7 +16,7 @@ from benchmarks import unrolled
 from benchmarks.clock import seconds
 from benchmarks.nets import SIZE
 from benchmarks.rounding import CHECKPOINTS
-from benchmarks.samplers import Sampler, naive, native, torch_interpreter
+from benchmarks.samplers import Sampler, naive, native, torch_fronts, torch_interpreter
 from benchmarks.table import Findings, Table
 from benchmarks.turns import alternate
 from engine.native.encode import NoKernel
@@ -24,6 +24,8 @@ from engine.native.library import NativeError, NativeProgram
 from models.base import Model
 from models.bundle import load_bundle
 from models.diagonal_bilstm import DiagonalBiLSTMLayer
+from models.facts import DensityFacts, EvaluationFacts
+from models.fronts import front_slope
 from models.recurrent import RecurrentLayer
 from models.registry import ARCHITECTURES
 from models.row_lstm import RowLSTMLayer
@@ -52,12 +54,18 @@ def net(name: str) -> tuple[Model, str]:
     """The net called `name`, and what its bundle tells of its likelihood; random weights where there is no bundle."""
     if (CHECKPOINTS / name).is_dir():
         bundle = load_bundle(CHECKPOINTS / name)
-        facts = bundle.config.evaluation
-        return bundle.model, f"{-facts.log_prob_nats.mean:.2f} nats, {facts.bits_per_dim.mean:.4f} bits/dim"
+        return bundle.model, likelihood(bundle.config.evaluation)
     config = read_fit_config(CONFIGS / f"{name}.toml")
     levels = {} if config.crop else {"channels": 1, "num_levels": 2}
     torch.manual_seed(0)
     return ARCHITECTURES[config.architecture](**levels, **config.sizes).eval(), "not shipped"
+
+
+def likelihood(facts: EvaluationFacts | DensityFacts) -> str:
+    """What a bundle tells, in its unit."""
+    if isinstance(facts, DensityFacts):
+        return f"{facts.density_bits_per_pixel.mean:.4f} bit/px of a density"
+    return f"{-facts.log_prob_nats.mean:.2f} nats, {facts.bits_per_dim.mean:.4f} bits/dim"
 
 
 def _families(rounds: int) -> Table:
@@ -67,7 +75,7 @@ def _families(rounds: int) -> Table:
         learning = 1 / alternate({"": _training(model)}, rounds)[""]
         num_weights = sum(parameter.numel() for parameter in model.parameters())
         for n in SIDE_BY_SIDE:
-            ways = {"naive": naive(model, n, SIZE), "torch": torch_interpreter(model, n, SIZE)} | _native(model, n)
+            ways = {"naive": naive(model, n, SIZE), "torch": _torch(model, n)} | _native(model, n)
             took = alternate(ways, rounds)
             rates = {way: 1 / took[way] / SIZE**2 for way in ways}
             shown = [_rate(rates.get(way), rates["naive"]) for way in ("torch", "native")]
@@ -83,6 +91,13 @@ def _families(rounds: int) -> Table:
         "RIDE, one pass of the likelihood. The likelihoods are those that the bundles tell, each of its own test set."
     )
     return Table("The families", header, rows, notes)
+
+
+def _torch(model: Model, num_images: int) -> Sampler:
+    """As an engine would draw it."""
+    program = model.program()
+    is_in_fronts = front_slope(program) is not None
+    return torch_fronts(program, num_images, SIZE) if is_in_fronts else torch_interpreter(model, num_images, SIZE)
 
 
 def _native(model: Model, num_images: int) -> dict[str, Sampler]:

@@ -6,15 +6,9 @@ from pathlib import Path
 import torch
 
 from models.bundle import write_bundle
-from models.bundle_config import (
-    FORMAT,
-    NUM_QUANTILES,
-    BundleConfig,
-    Estimate,
-    EvaluationFacts,
-    TrainingFacts,
-    Unconditional,
-)
+from models.bundle_config import FORMAT, BundleConfig
+from models.conditioning import Unconditional
+from models.facts import NUM_QUANTILES, Estimate, EvaluationFacts, TrainingFacts
 from models.gated_pixelcnn import GatedPixelCNN
 from models.program import Affine, Program
 from models.sizes import GatedPixelCNNSizes

@@ -7,11 +7,15 @@ from collections.abc import Callable
 import torch
 
 from benchmarks.clock import seconds
+from engine.engine import Engine
+from engine.fronts import PLACE_MULTIPLE
 from engine.lane import Lane
 from engine.native.library import NativeProgram, NativeSlots
 from engine.request import Drawn, DrawRequest
 from engine.torch_interpreter import SLOT_MULTIPLE, TorchInterpreter
 from models.base import Model
+from models.fronts import front_slope
+from models.program import Program
 
 Sampler = Callable[[], float]
 
@@ -40,7 +44,7 @@ def _forward(model: Model, num_images: int, size: int, layout: torch.memory_form
 
 
 def torch_interpreter(model: Model, num_images: int, size: int) -> Sampler:
-    """A row a call. Its slots are a multiple of SLOT_MULTIPLE; no more than `num_images` of them are in use."""
+    """A row a call, pixel by pixel. Slots are a multiple of SLOT_MULTIPLE; no more than `num_images` are in use."""
     lane = Lane(TorchInterpreter(model.program(), size, size, -(-num_images // SLOT_MULTIPLE) * SLOT_MULTIPLE))
     names, num_drawing = itertools.count(), 0
 
@@ -61,8 +65,25 @@ def torch_interpreter(model: Model, num_images: int, size: int) -> Sampler:
     return lambda: seconds(row) / size / num_images
 
 
+def torch_fronts(program: Program, num_images: int, size: int) -> Sampler:
+    """Whole images a call, a front at a time."""
+    engine = Engine(program, -(-num_images // PLACE_MULTIPLE) * PLACE_MULTIPLE, interpreter="torch")
+
+    def draw() -> None:
+        for k in range(num_images):
+            engine.add(DrawRequest(str(k), "", size, size, 1, k))
+        while engine.busy:
+            engine.step()
+
+    draw()  # binds the operations of every number of places
+    return lambda: seconds(draw) / size**2 / num_images
+
+
 def native(program: NativeProgram, num_images: int, size: int, rows: int, stagger: int = 0) -> Sampler:
-    """`rows` rows a call; with `stagger` each slot stands that many pixels before the next."""
+    """`rows` rows a call, whole images where they are drawn in fronts; with `stagger` each slot stands that many pixels
+    before the next."""
+    if front_slope(program.program):
+        return native_images(program, num_images, size)
     slots = NativeSlots(program, size, size, num_images)
 
     def restart() -> None:
@@ -81,3 +102,17 @@ def native(program: NativeProgram, num_images: int, size: int, rows: int, stagge
 
     restart()
     return measure
+
+
+def native_images(program: NativeProgram, num_images: int, size: int) -> Sampler:
+    """Whole images a call."""
+    slots = NativeSlots(program, size, size, num_images)
+
+    def draw() -> None:
+        for k in range(num_images):
+            slots.admit(k, 1, k, 1.0, None, None, None, None)
+        while slots.rows_done.min() < size:
+            slots.run(size * size)
+
+    draw()  # the first images warm up
+    return lambda: seconds(draw) / size**2 / num_images

@@ -1,13 +1,13 @@
 """The test that a model passes before it is offered: causal, and the step program says what log_prob says."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from engine.engine import Engine
 from engine.request import Drawn, DrawRequest, Values
-from models.program import Program
+from models.program import Program, Stage
 
 LogProbMap = Callable[[Values, npt.NDArray[np.float32] | None], npt.NDArray[np.float64]]
 """(pixels [batch, channel, row, col], context [batch, size] | None) -> nats [batch, channel, row, col]; in float64 it
@@ -31,14 +31,43 @@ def check_admission(
     density, whose unit only the model knows, are a sample.
     """
     rng = np.random.default_rng(seed)
-    size = sum(f.width for f in program.features if f.scope == "given_vector")
-    context = np.eye(size, dtype=np.float32)[rng.integers(size)] if size else None
+    context = _random_context(program, rng)
     if program.is_density:
         image = _run(engine, DrawRequest("", "", height, width, seed, 0, 1.0, context)).values
     else:
-        image = rng.integers(0, program.num_levels, (height, width, program.channels)).astype(np.uint8)
+        image = _random_levels(program, height, width, rng)
     _check_causality(log_prob_map, image, context, program.num_levels, rng)
     _check_views_agree(engine, log_prob_map, image, context)
+
+
+def check_chain_admission(
+    stages: Sequence[Stage],
+    engine: Engine,
+    stage_maps: Sequence[LogProbMap],
+    log_prob_map: LogProbMap,
+    height: int,
+    width: int,
+    seed: int = 0,
+) -> None:
+    """The same of a chain: each of its stages is causal, and together they say what `log_prob_map` sums to.
+
+    `stage_maps`: of the stages, each given one fixed image of the stage before.
+    """
+    rng = np.random.default_rng(seed)
+    for stage, stage_map in zip(stages, stage_maps, strict=True):
+        context = _random_context(stage.program, rng)
+        image = _random_levels(stage.program, -(-height >> stage.level), -(-width >> stage.level), rng)
+        _check_causality(stage_map, image, context, stage.program.num_levels, rng)
+    _check_views_agree(engine, log_prob_map, image, context)
+
+
+def _random_context(program: Program, rng: np.random.Generator) -> npt.NDArray[np.float32] | None:
+    size = sum(f.width for f in program.features if f.scope == "given_vector")
+    return np.eye(size, dtype=np.float32)[rng.integers(size)] if size else None
+
+
+def _random_levels(program: Program, height: int, width: int, rng: np.random.Generator) -> Values:
+    return rng.integers(0, program.num_levels, (height, width, program.channels)).astype(np.uint8)
 
 
 def _run(engine: Engine, request: DrawRequest) -> Drawn:

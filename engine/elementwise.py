@@ -6,10 +6,13 @@ not fill whole vectors are computed in a padded copy.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from engine.scratch import Run, Scratch
 
 # Two vectors of the widest kind (AVX-512, float32): the stride of torch's vectorised loops.
 BLOCK = 32
@@ -34,6 +37,27 @@ expm1 = _by_whole_vectors(torch.expm1)
 log = _by_whole_vectors(torch.log)
 log1p = _by_whole_vectors(torch.log1p)
 normal_quantile = _by_whole_vectors(torch.special.ndtri)
+
+
+def sigmoid_of(x: Tensor, scratch: Scratch) -> tuple[list[Run], Tensor]:
+    """The calls that compute the sigmoid of what `x` then holds, and where they leave it."""
+    return _bind(torch.sigmoid, x, scratch)
+
+
+def tanh_of(x: Tensor, scratch: Scratch) -> tuple[list[Run], Tensor]:
+    """As `sigmoid_of`."""
+    return _bind(torch.tanh, x, scratch)
+
+
+def _bind(function: Callable[..., Tensor], x: Tensor, scratch: Scratch) -> tuple[list[Run], Tensor]:
+    name = function.__name__
+    if x.shape[-1] % BLOCK == 0:
+        whole = scratch.like(name, x)
+        return [partial(function, x, out=whole)], whole
+    size = x.numel()
+    padded = scratch.take(name, (size + -size % BLOCK,), x)
+    part = padded[:size].view(x.shape)
+    return [partial(part.copy_, x), partial(function, padded, out=padded)], part
 
 
 def logsumexp(x: Tensor) -> Tensor:

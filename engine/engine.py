@@ -6,15 +6,19 @@ from typing import Literal
 
 import torch
 
+from engine.front_lane import FrontLane
+from engine.interrupt import Interrupt
 from engine.lane import Lane
-from engine.lanes import Lanes
+from engine.lanes import AnyLane, Lanes
 from engine.native.encode import NoKernel
 from engine.native.library import BF16_KERNELS, NativeProgram, NotBuilt
 from engine.native_lane import NativeLane
 from engine.request import DrawRequest, Output
 from engine.request_check import check_request
 from engine.scheduler import Scheduler
+from engine.torch_fronts import TorchFronts
 from engine.torch_interpreter import TorchInterpreter
+from models.fronts import front_slope
 from models.program import Program
 
 log = logging.getLogger(__name__)
@@ -36,6 +40,9 @@ class Engine:
         num_threads: how many threads will call `step`. The torch interpreter has one, whatever is asked for.
     """
 
+    stage = 0
+    """Which image of a chain this draws; see `engine.chain`."""
+
     def __init__(
         self,
         program: Program,
@@ -55,6 +62,11 @@ class Engine:
     @property
     def busy(self) -> bool:
         return self.num_waiting > 0 or self.num_running() > 0
+
+    @property
+    def has_free_slots(self) -> bool:
+        """Whether a thread could begin another image at once."""
+        return self.num_running() < self.num_slots * self.num_threads
 
     @property
     def num_waiting(self) -> int:
@@ -84,19 +96,24 @@ class Engine:
         """Forget a request, waiting or running; unknown ones are none. A step under way may still tell of it."""
         self._scheduler.cancel(request_id)
 
-    def step(self, thread: int = 0, room: int = sys.maxsize) -> list[Output]:
+    def step(self, thread: int = 0, room: int = sys.maxsize, interrupt: Interrupt | None = None) -> list[Output]:
         """Advance every slot of a thread by a pixel or a few; returns the rows and images that this finished.
 
         Args:
             thread: 0 .. num_threads - 1; each is stepped by one thread at a time.
             room: how many waiting requests may be taken into empty slots before.
+            interrupt: nothing else waits for this thread: it may draw on for about 25 ms, until an image is done or
+                this is set.
         """
-        return self._lanes[thread].step(room)
+        return self._lanes[thread].step(room, interrupt)
 
-    def _lane(self, height: int, width: int) -> Lane | NativeLane:
+    def _lane(self, height: int, width: int) -> AnyLane:
         if self._native is not None:
             return NativeLane(self._native, height, width, self.num_slots)
-        return Lane(TorchInterpreter(self.program, height, width, self.num_slots, self._device, self._dtype))
+        size = height, width, self.num_slots, self._device, self._dtype
+        if front_slope(self.program) is not None:
+            return FrontLane(TorchFronts(self.program, *size))
+        return Lane(TorchInterpreter(self.program, *size))
 
 
 def torch_profile(dtype: torch.dtype = torch.float32) -> str:

@@ -7,10 +7,8 @@ compute in float64, each slot's result by itself (see `engine/elementwise.py`).
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-import torch
 from torch import Tensor
 
-from engine.elementwise import sigmoid, softplus
 from engine.logistic_mixture import draw_logistic_mixture
 from engine.mcgsm import Mcgsm
 from engine.table import draw_from_table
@@ -27,22 +25,15 @@ def numbers_per_channel(program: Program) -> int:
 
 
 def bind_head(program: Program, head: Head, parameters: Mapping[str, Tensor]) -> Draw:
-    """The sampler of a head; `parameters` holds the program's, on the device and in the precision of the features."""
+    """The sampler of a head that is none of `engine.bernoulli`.
+
+    `parameters` holds the program's, on the device and in the precision of the features.
+    """
     if head.kind == "mcgsm":
         return Mcgsm([parameters[name] for name in head.parameters]).draw
     if head.kind == "logistic_mixture":
         return partial(draw_logistic_mixture, program.num_levels)
-    return draw_bernoulli if head.kind == "bernoulli" else draw_categorical
-
-
-def draw_bernoulli(
-    inputs: Sequence[Tensor], u: Tensor, temperature: Tensor, known: Tensor, is_known: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Level 1 where u < sigmoid(logit / T)."""
-    logit = inputs[0].double()
-    is_one = u[:, 0] < sigmoid(logit / temperature[:, None])
-    value = torch.where(is_known[:, None], known, is_one.to(known.dtype))
-    return value, -softplus(torch.where(value > 0, -logit, logit))
+    return draw_categorical
 
 
 def draw_categorical(

@@ -1,28 +1,19 @@
 """Images of one size that are drawn side by side: slots, and which row each of them has reached."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from engine.request import Drawn, DrawRequest, Output, RowDrawn, Values, values_dtype
+from engine.interrupt import Interrupt
+from engine.progress import Progress
+from engine.request import DrawRequest, Output, values_dtype
 from engine.slots import Slots
 from engine.torch_interpreter import TorchInterpreter
 
 Take = Callable[[], DrawRequest | None]
 
 
-@dataclass(slots=True)
-class _Slot:
-    request: DrawRequest
-    values: Values
-    row: int = 0
-    log_prob: float = 0.0
-    drawn_log_prob: float = 0.0
-
-
-class Lane(Slots[_Slot]):
+class Lane(Slots[Progress]):
     """The slots of one interpreter. All stand at the same column; each at its own row."""
 
     def __init__(self, interpreter: TorchInterpreter) -> None:
@@ -31,7 +22,7 @@ class Lane(Slots[_Slot]):
         self._column = 0
         self._row_count = 0  # rows begun, modulo 2^max_level: what the rows of all slots are alike in
 
-    def step(self, take: Take) -> list[Output]:
+    def step(self, take: Take, _: Interrupt | None = None) -> list[Output]:
         """One pixel of every slot. At the beginning of a row empty slots `take` waiting requests."""
         if self._column == 0:
             self._admit(take)
@@ -53,7 +44,7 @@ class Lane(Slots[_Slot]):
             if slot is None and (request := take()) is not None:
                 interpreter = self._interpreter
                 shape = (interpreter.height, interpreter.width, interpreter.program.channels)
-                self._slots[index] = _Slot(request, np.zeros(shape, values_dtype(interpreter.program.num_levels)))
+                self._slots[index] = Progress(request, np.zeros(shape, values_dtype(interpreter.program.num_levels)))
                 interpreter.admit(index, request.context, request.context_map)
 
     def _begin_row(self) -> None:
@@ -70,20 +61,9 @@ class Lane(Slots[_Slot]):
         outputs: list[Output] = []
         for index, slot in enumerate(self._slots):
             if slot is not None:
-                outputs += self._finish_row(index, slot, values[:, index], log_probs[:, index])
+                outputs += slot.finish_row(values[:, index], log_probs[:, index])
+                if slot.row == self._interpreter.height:
+                    self._slots[index] = None
         if not self.busy:
             self._row_count = 0
-        return outputs
-
-    def _finish_row(self, index: int, slot: _Slot, values: Values, log_probs: npt.NDArray[np.float64]) -> list[Output]:
-        slot.values[slot.row] = values
-        row_log_prob = float(log_probs.sum())
-        slot.log_prob += row_log_prob
-        mask = slot.request.mask
-        slot.drawn_log_prob += row_log_prob if mask is None else float(log_probs[~mask[slot.row]].sum())
-        outputs: list[Output] = [RowDrawn(slot.request.id, slot.row, values.copy(), row_log_prob)]
-        slot.row += 1
-        if slot.row == self._interpreter.height:
-            self._slots[index] = None
-            outputs.append(Drawn(slot.request.id, slot.values, slot.log_prob, slot.drawn_log_prob))
         return outputs

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 
+from engine.front_lane import FrontLane
+from engine.interrupt import Interrupt
 from engine.lane import Lane
 from engine.native_lane import NativeLane
 from engine.request import Drawn, DrawRequest, Output
 from engine.scheduler import Scheduler
 
 Size = tuple[int, int]
+AnyLane = Lane | FrontLane | NativeLane
 
 
 class Lanes:
@@ -18,13 +21,16 @@ class Lanes:
         open_lane: from height and width to an empty lane.
     """
 
-    def __init__(self, thread: int, scheduler: Scheduler, open_lane: Callable[[int, int], Lane | NativeLane]) -> None:
+    def __init__(self, thread: int, scheduler: Scheduler, open_lane: Callable[[int, int], AnyLane]) -> None:
         self._thread, self._scheduler, self._open_lane = thread, scheduler, open_lane
-        self._lanes: dict[Size, Lane | NativeLane] = {}
+        self._lanes: dict[Size, AnyLane] = {}
         self._room = 0
 
-    def step(self, room: int) -> list[Output]:
-        """Advance every slot, after up to `room` waiting requests were taken into empty ones."""
+    def step(self, room: int, interrupt: Interrupt | None = None) -> list[Output]:
+        """Advance every slot, after up to `room` waiting requests were taken into empty ones.
+
+        Several sizes take turns, so none of them is patient.
+        """
         for request_id in self._scheduler.canceled(self._thread):
             any(lane.cancel(request_id) for lane in self._lanes.values())
         self._room = room
@@ -32,7 +38,8 @@ class Lanes:
             self._open_lanes()
         outputs: list[Output] = []
         for size, lane in self._lanes.items():
-            outputs += lane.step(lambda size=size: self._take(size))  # type: ignore[misc]
+            patience = interrupt if len(self._lanes) == 1 else None
+            outputs += lane.step(lambda size=size: self._take(size), patience)  # type: ignore[misc]
         for output in outputs:
             if isinstance(output, Drawn):
                 self._scheduler.end(self._thread, output.id)

@@ -16,15 +16,16 @@ ROW_MULTIPLE = 8
 
 
 class Mcgsm:
-    """The seven parameters of a head `mcgsm`, in its order, made ready in float64.
+    """The parameters of a head `mcgsm`, in its order, made ready in float64.
 
     Tables run over the pairs of component c and scale s in the order c S + s.
     """
 
     def __init__(self, parameters: Sequence[Tensor]) -> None:
         priors, scales, weights, features, linear_features, predictors, cholesky_factors = (
-            p.double() for p in parameters
+            p.double() for p in parameters[:7]
         )
+        self._limits = None if len(parameters) == 7 else parameters[7].float()
         self._num_features, (self._num_components, self._num_scales) = len(features), priors.shape
         self._projection, _ = pack([torch.cat((features, linear_features, predictors))], None)
         self._weights, _ = pack([weights.square()], None)
@@ -41,7 +42,10 @@ class Mcgsm:
         prediction, log_scale = whitening[:, :1], whitening[:, 1:]
         gates, means = self._gates_and_means(h)
         drawn = prediction + exp(log_scale) * self._draw_whitened(gates, means, u[:, :, 0])
-        value = torch.where(is_known[:, None], known, drawn.float().to(known.dtype))
+        drawn = drawn.float()
+        if self._limits is not None:
+            drawn = drawn.clamp(*self._limits)
+        value = torch.where(is_known[:, None], known, drawn.to(known.dtype))
         residual = (value.double() - prediction) * exp(-log_scale) - means
         energy = self._precision * (residual * self._factors).square()[:, :, None] / 2
         log_prob = logsumexp(gates + (self._log_norm - energy).flatten(1))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from engine.interrupt import Interrupt
 from engine.lane import Take
 from engine.native.library import NativeProgram, NativeSlots
 from engine.request import Drawn, DrawRequest, Output, RowDrawn, values_dtype
@@ -11,7 +12,9 @@ from engine.slots import Slots
 # person waits for. Of 15 layers x 64, with 1.3 million weights, that is 16 pixels of 8 images.
 WEIGHTS_A_STEP = 160_000_000
 # The time of a very small net is not that of its weights.
-MAX_PIXELS_A_STEP = 64
+MAX_FRONTS_A_STEP = 64
+# A patient step takes about 25 ms: less than a flush of rows to the store waits for anyway.
+PATIENCE = 8
 
 
 @dataclass(slots=True)
@@ -30,17 +33,17 @@ class NativeLane(Slots[_Slot]):
         self._height = height
         self._dtype = values_dtype(native.program.num_levels)
         self._native = NativeSlots(native, height, width, num_slots)
-        self._pixels_a_step = WEIGHTS_A_STEP // max(1, native.num_weights)
+        self._pixels_a_step = max(1, WEIGHTS_A_STEP // max(1, native.num_weights))
 
-    def step(self, take: Take) -> list[Output]:
-        """Several pixels of every slot; empty slots `take` waiting requests first."""
+    def step(self, take: Take, interrupt: Interrupt | None = None) -> list[Output]:
+        """Several fronts of every slot; with an `interrupt` many. Empty slots `take` waiting requests first."""
         for index, slot in enumerate(self._slots):
             if slot is None and (request := take()) is not None:
                 self._admit(index, request)
-        num_running = sum(slot is not None for slot in self._slots)
-        if not num_running:
+        if not self.busy:
             return []
-        self._native.run(min(max(1, self._pixels_a_step // num_running), MAX_PIXELS_A_STEP))
+        patience = 1 if interrupt is None else PATIENCE
+        self._native.run(patience * MAX_FRONTS_A_STEP, patience * self._pixels_a_step, interrupt)
         outputs: list[Output] = []
         for index, slot in enumerate(self._slots):
             if slot is not None:
@@ -60,6 +63,7 @@ class NativeLane(Slots[_Slot]):
             request.context_map,
             request.known,
             request.mask,
+            request.stage,
         )
         self._slots[index] = _Slot(request)
 

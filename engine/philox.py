@@ -1,8 +1,8 @@
 """Counter-based random numbers: the same number for the same pixel, whoever draws it and whenever.
 
 Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3", section 3.3). There is no generator
-state to keep or to restore: key = seed, counter = (sample, position, channel, 0). Where a channel takes a second number
-(`models.program.Head`), its third word is channels + channel.
+state to keep or to restore: key = seed, counter = (sample, position, channel, stage). Where a channel takes a second
+number (`models.program.Head`), its third word is channels + channel.
 """
 
 import numpy as np
@@ -14,6 +14,7 @@ _LOW = np.uint64(0xFFFFFFFF)
 _SHIFT = np.uint64(32)
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _W0, _W1 = 0x9E3779B9, 0xBB67AE85
+FIRST_STAGE = np.uint64(0)
 
 
 def philox4x32(counter: _Words, key: tuple[_U64, _U64]) -> _Words:
@@ -34,9 +35,9 @@ def uniforms(
     samples: npt.NDArray[np.uint64],
     positions: npt.NDArray[np.uint64],
     channels: npt.NDArray[np.uint64],
+    stages: npt.NDArray[np.uint64] | np.uint64 = FIRST_STAGE,
 ) -> npt.NDArray[np.float64]:
     """Numbers in (0, 1), odd multiples of 2^-33, for arguments that broadcast; position = row * W + col."""
-    zero = np.uint64(0)
-    counter = (samples & _LOW, positions & _LOW, channels & _LOW, np.zeros_like(positions) + zero)
+    counter = (samples & _LOW, positions & _LOW, channels & _LOW, np.asarray(stages & _LOW))
     word = philox4x32(counter, (seeds & _LOW, seeds >> _SHIFT))[0]
     return (word.astype(np.float64) + 0.5) * 2.0**-32

@@ -32,7 +32,10 @@ class DrawRequest:
         context: float [context_size], or None for an unconditional program.
         known: levels, or a density's float32 numbers, [height, width, channels]; mask: bool [height, width], True
             where `known` is fed, not drawn.
-        context_map: float [height, width, size] for a program that is conditioned on a map.
+        context_map: float [rows, columns, size] for a program that is conditioned on a map; of level k, it has
+            ceil(height / 2^k) rows and ceil(width / 2^k) columns.
+        coarse: of a chain, the first rows of the image of the stage before, which an earlier run has drawn: fed, too.
+        stage: 0..2^32-1, the last word of the random numbers' counter: which image this is of a chain of stages.
     """
 
     id: str
@@ -46,19 +49,22 @@ class DrawRequest:
     known: Values | None = None
     mask: npt.NDArray[np.bool_] | None = None
     context_map: npt.NDArray[np.float32] | None = None
+    coarse: Values | None = None
+    stage: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RowDrawn:
     """A finished row: values [width, channels], levels or a density's float32 numbers, and its log p in nats.
 
-    log p is at temperature 1, known pixels included.
+    log p is at temperature 1, known pixels included. `stage`: of a chain, which of its images the row belongs to.
     """
 
     id: str
     row: int
     values: Values
     log_prob: float
+    stage: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,13 +72,15 @@ class Drawn:
     """A finished image: values [height, width, channels], uint8 levels or a density's float32 numbers.
 
     `log_prob` is log p of the whole image in nats at temperature 1; `drawn_log_prob` its part from pixels that were
-    drawn, not known: for a hole at the end of the raster, log p of the completion given what was kept.
+    drawn, not known: for a hole at the end of the raster, log p of the completion given what was kept. Of a chain both
+    are sums over its stages, and `coarse` is the image of the stage before.
     """
 
     id: str
     values: Values
     log_prob: float
     drawn_log_prob: float
+    coarse: Values | None = None
 
 
 Output = RowDrawn | Drawn

@@ -14,14 +14,17 @@ def check_request(program: Program, request: DrawRequest) -> None:
         raise RequestRejected(f"temperature must be a positive number, not {request.temperature}")
     if program.is_density and request.temperature != 1:
         raise RequestRejected("a density is drawn at temperature 1 only")
-    if not 0 <= request.seed < 2**64 or not 0 <= request.sample < 2**32:
-        raise RequestRejected("seed must be 0..2^64-1 and sample 0..2^32-1")
+    if not 0 <= request.seed < 2**64 or not 0 <= request.sample < 2**32 or not 0 <= request.stage < 2**32:
+        raise RequestRejected("seed must be 0..2^64-1, sample and stage 0..2^32-1")
     context_size = sum(f.width for f in program.features if f.scope == "given_vector")
-    map_size = sum(f.width for f in program.features if f.scope == "given_map")
+    maps = [f for f in program.features if f.scope == "given_map"]
     size = 0 if request.context is None else request.context.size
     if size != context_size:
         raise RequestRejected(f"the context must hold {context_size} numbers, not {size}")
-    map_shape = (request.height, request.width, map_size) if map_size else None
+    map_shape = None
+    if maps:
+        rows, columns = (-(-size >> maps[0].level) for size in (request.height, request.width))
+        map_shape = rows, columns, sum(f.width for f in maps)
     if (None if request.context_map is None else request.context_map.shape) != map_shape:
         raise RequestRejected(f"the context map must have the shape {map_shape}")
     if (request.known is None) != (request.mask is None):

@@ -14,9 +14,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from engine.cells import refs_of
 from engine.cuda_graphs import CudaGraphs
-from engine.heads import bind_head
-from engine.torch_operations import Run, bind_affine, bind_pointwise, pack
+from engine.scratch import Run, Scratch
+from engine.torch_heads import Heads
+from engine.torch_operations import bind_affine, bind_pointwise, pack
 from engine.torch_row_buffers import RowBuffers
 from engine.torch_rows import Rows
 from models.program import PIXEL, Affine, Feature, Operation, Phase, Program, Ref, Tap
@@ -50,21 +52,24 @@ class TorchInterpreter:
         with torch.inference_mode():
             self._parameters = {name: p.to(device, dtype) for name, p in program.parameters.items()}
             self._rows = Rows(program, width, num_slots, device, dtype)
-            self.row_buffers = RowBuffers(program, width, num_slots, device, dtype)
+            pixels = self._rows.row(Ref(PIXEL, 0, program.channels), 0)
+            self.row_buffers = RowBuffers(program, pixels, device, dtype)
             self._vectors = {
                 f.name: torch.zeros(num_slots, f.width, device=device, dtype=dtype)
                 for f in program.features
                 if f.is_vector
             }
             self._given_maps = {
-                f.name: torch.zeros(height, width, num_slots, f.width, device=device, dtype=dtype)
+                f.name: self._rows.padded(f.name, -(-height >> f.level))
                 for f in program.features
                 if f.scope == "given_map"
             }
             self._packed: dict[tuple[int, int, int], tuple[Tensor, Tensor | None]] = {}
-            self._heads = [bind_head(program, head, self._parameters) for head in program.heads]
-            self._admit = [self._bind_vector(op) for op in self._ops("admit")]
+            self._scratch = Scratch()
+            self._heads = Heads(program, self._parameters, self._rows, self.row_buffers, self._scratch)
+            self._admit = [run for op in self._ops("admit") for run in self._bind_vector(op)]
             self._columns: dict[tuple[int, int], list[Run]] = {}
+            self._bound: dict[tuple[int, int, int], list[Run]] = {}
             self._row_programs: dict[tuple[int, int], list[list[Run]]] = {}
         self._fresh: list[int] = []
         is_captured = torch.device(device).type == "cuda" and width <= MAX_BOUND_COLUMNS
@@ -73,13 +78,16 @@ class TorchInterpreter:
     def admit(
         self, slot: int, vector: npt.NDArray[np.float32] | None, given_map: npt.NDArray[np.float32] | None = None
     ) -> None:
-        """Empty `slot` for a new image with its context: vector [context_size] and map [height, width, size]."""
+        """Empty `slot` for a new image with its context: vector [context_size] and map, as in `DrawRequest`."""
+        start = 0
         with torch.inference_mode():
             for feature in self.program.features:
                 if feature.scope == "given_vector" and vector is not None:
                     self._vectors[feature.name][slot] = torch.as_tensor(vector)
                 if feature.scope == "given_map" and given_map is not None:
-                    self._given_maps[feature.name][:, :, slot] = torch.as_tensor(given_map)
+                    inside = self._rows.interior(feature.name, self._given_maps[feature.name])
+                    inside[:, :, slot] = torch.as_tensor(given_map[:, :, start : start + feature.width])
+                    start += feature.width
             self._fresh.append(slot)
 
     @torch.inference_mode()
@@ -129,9 +137,8 @@ class TorchInterpreter:
 
     def _copy_given_maps(self, rows: Sequence[int]) -> None:
         for name, given in self._given_maps.items():
-            line = self._rows.row(Ref(name, 0, given.shape[-1]), 0)
-            for slot, row in enumerate(rows):
-                line[:, slot] = given[row % self.height, :, slot]
+            level = self._rows.features[name].level
+            self._rows.give(name, given, [(row % self.height) >> level for row in rows])
 
     @property
     def _rows_may_be_left_out(self) -> bool:
@@ -160,27 +167,10 @@ class TorchInterpreter:
                 if group in phases:
                     bound += self._bind_pixel(phases[group].ops, column, phase_of_rows)
                 if group < len(self.program.heads):
-                    bound.append(self._bind_head(group, column))
+                    bound += self._heads.bind(group, column)
             if self.width <= MAX_BOUND_COLUMNS:
                 self._columns[key] = bound
         return bound
-
-    def _bind_head(self, group: int, column: int) -> Run:
-        head, buffers, draw = self.program.heads[group], self.row_buffers, self._heads[group]
-        own = slice(head.start, head.stop)
-        inputs = [self._rows.view(ref, column, 0) for ref in head.inputs]
-        numbers = buffers.uniforms[column].view(self.num_slots, -1, self.program.channels)[:, :, own]
-        known, is_known, temperature = buffers.known[column, :, own], buffers.is_known[column], buffers.temperature
-        pixel = self._rows.view(Ref(PIXEL, head.start, head.stop), column, 0)
-        kept, log_probs = buffers.values[column, :, own], buffers.log_probs[column, :, own]
-
-        def run() -> None:
-            values, log_prob = draw(inputs, numbers, temperature, known, is_known)
-            pixel.copy_(values)
-            kept.copy_(values)
-            log_probs.copy_(log_prob)
-
-        return run
 
     def _feature(self, ref: Ref) -> Feature:
         return self._rows.features[ref.feature]
@@ -188,7 +178,7 @@ class TorchInterpreter:
     def _level(self, op: Operation) -> int:
         return self._feature(op.out if isinstance(op, Affine) else op.outs[0]).level
 
-    def _bind_vector(self, op: Operation) -> Run:
+    def _bind_vector(self, op: Operation) -> list[Run]:
         return self._bind(op, lambda ref: self._vectors[ref.feature][:, ref.start : ref.stop])
 
     def _bind_row(self, phase: Phase, phase_of_rows: int, num_slots: int) -> list[Run]:
@@ -199,12 +189,12 @@ class TorchInterpreter:
                 continue
             stride = max((tap.up for tap in op.taps), default=1) if isinstance(op, Affine) else 1
             for start in range(stride):
-                runs.append(self._bind_row_operation(op, level, start, stride, phase_of_rows, num_slots))
+                runs += self._bind_row_operation(op, level, start, stride, phase_of_rows, num_slots)
         return runs
 
     def _bind_row_operation(
         self, op: Operation, level: int, start: int, stride: int, phase_of_rows: int, num_slots: int
-    ) -> Run:
+    ) -> list[Run]:
         """All columns start, start + stride, ... of the present row at once; stride > 1 under an up-tap."""
         residue = (phase_of_rows >> level) % stride, start
 
@@ -215,7 +205,7 @@ class TorchInterpreter:
             return self._rows.row(ref, level)[start::stride, :num_slots]
 
         if self._reads_coarser(op, level):  # such a view is a copy: take it anew each time
-            return lambda: self._bind(op, view, residue)()
+            return [lambda: [run() for run in self._bind(op, view, residue)]]
         return self._bind(op, view, residue)
 
     def _reads_coarser(self, op: Operation, level: int) -> bool:
@@ -223,12 +213,11 @@ class TorchInterpreter:
         return any(self._feature(ref).level > level for ref in refs if not self._feature(ref).is_vector)
 
     def _bind_reverse(self, phase: Phase) -> list[Run]:
-        return [
-            self._bind(op, self._viewer(column, 0, -1)) for column in range(self.width - 1, -1, -1) for op in phase.ops
-        ]
+        columns = range(self.width - 1, -1, -1)
+        return [run for c in columns for op in phase.ops for run in self._bind(op, self._viewer(c, 0, -1))]
 
     def _bind_pixel(self, ops: Sequence[Operation], column: int, phase_of_rows: int) -> list[Run]:
-        runs = []
+        runs: list[Run] = []
         for op in ops:
             level = self._level(op)
             if phase_of_rows % (1 << level) or column % (1 << level):
@@ -236,8 +225,17 @@ class TorchInterpreter:
             stride = max((tap.up for tap in op.taps), default=1) if isinstance(op, Affine) else 1
             own = column >> level
             residue = (phase_of_rows >> level) % stride, own % stride
-            runs.append(self._bind(op, self._viewer(own, level), residue))
+            runs += self._bind_once(op, self._viewer(own, level), residue)
         return runs
+
+    def _bind_once(self, op: Operation, view: Callable[[Ref], Tensor], residue: tuple[int, int]) -> list[Run]:
+        """One binding for all columns where all columns have the same views: fewer objects go through the caches."""
+        if not all(self._rows.is_cell(ref) for ref in refs_of(op)):
+            return self._bind(op, view, residue)
+        key = (id(op), *residue)
+        if key not in self._bound:
+            self._bound[key] = self._bind(op, view, residue)
+        return self._bound[key]
 
     def _viewer(self, column: int, level: int, row_shift: int = 0) -> Callable[[Ref], Tensor]:
         def view(ref: Ref) -> Tensor:
@@ -247,12 +245,13 @@ class TorchInterpreter:
 
         return view
 
-    def _bind(self, op: Operation, view: Callable[[Ref], Tensor], residue: tuple[int, int] = (0, 0)) -> Run:
+    def _bind(self, op: Operation, view: Callable[[Ref], Tensor], residue: tuple[int, int] = (0, 0)) -> list[Run]:
         """`residue`: row and column modulo the stride of the operation's up-taps."""
         if not isinstance(op, Affine):
-            return bind_pointwise(op.kind, [view(out) for out in op.outs], [view(ref) for ref in op.ins])
+            return bind_pointwise(op.kind, [view(out) for out in op.outs], [view(ref) for ref in op.ins], self._scratch)
         weight, bias = self._pack(op, residue)
-        return bind_affine(view(op.out), [view(tap.source) for tap in op.taps], weight, bias, op.accumulate)
+        sources = [view(tap.source) for tap in op.taps]
+        return bind_affine(view(op.out), sources, weight, bias, op.accumulate, self._scratch)
 
     def _pack(self, op: Affine, residue: tuple[int, int]) -> tuple[Tensor, Tensor | None]:
         key = (id(op), *residue)

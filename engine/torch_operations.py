@@ -1,22 +1,25 @@
-"""Step-program operations bound to buffers: each becomes a function without arguments that runs on fixed views."""
+"""Step-program operations bound to buffers: each becomes a few calls of torch on fixed views."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from engine.elementwise import elu, sigmoid, tanh
+from engine.cells import side_by_side
+from engine.elementwise import elu, sigmoid, sigmoid_of, tanh, tanh_of
+from engine.scratch import Run, Scratch
 from models.program import CELL_LIMIT
-
-Run = Callable[[], object]
 
 # Matrix products whose width is not a multiple of 16 give other bits in the last rows than in the first (measured with
 # the matrix library of torch 2.13 on AVX-512): weights are padded to it, so that a result does not depend on the slot.
 WIDTH_MULTIPLE = 16
 
 
-def bind_affine(out: Tensor, sources: list[Tensor], weight: Tensor, bias: Tensor | None, accumulate: bool) -> Run:
+def bind_affine(
+    out: Tensor, sources: list[Tensor], weight: Tensor, bias: Tensor | None, accumulate: bool, scratch: Scratch
+) -> list[Run]:
     """out (+)= bias + cat(sources) @ weight.
 
     Args:
@@ -25,18 +28,18 @@ def bind_affine(out: Tensor, sources: list[Tensor], weight: Tensor, bias: Tensor
     """
     width = out.shape[-1]
     matrix = _as_matrix(out)
-    gather = _gather(sources)
     if not sources:
         value = torch.zeros_like(out[..., :1]) if bias is None else bias[:width]
-        return (lambda: out.add_(value)) if accumulate else (lambda: out.copy_(value.expand_as(out)))
-    if matrix is not None and weight.shape[1] == width and not any(_share_memory(out, source) for source in sources):
-        if accumulate and bias is None:
-            return lambda: matrix.addmm_(gather(), weight)
-        if not accumulate:
-            return lambda: _product(bias, gather(), weight, matrix)
-    if accumulate:
-        return lambda: out.add_(_product(bias, gather(), weight)[:, :width].reshape(out.shape))
-    return lambda: out.copy_(_product(bias, gather(), weight)[:, :width].reshape(out.shape))
+        return [partial(out.add_, value) if accumulate else partial(out.copy_, value.expand_as(out))]
+    calls, x = _gather(sources, scratch)
+    is_apart = not any(_share_memory(out, source) for source in sources)
+    if matrix is not None and weight.shape[1] == width and is_apart and not (accumulate and bias is not None):
+        if accumulate:
+            return [*calls, partial(matrix.addmm_, x, weight)]
+        return [*calls, _product(bias, x, weight, matrix)]
+    product = scratch.take("product", (x.shape[0], weight.shape[1]), out)
+    result = product[:, :width].view(out.shape)
+    return [*calls, _product(bias, x, weight, product), partial(out.add_ if accumulate else out.copy_, result)]
 
 
 def _as_matrix(x: Tensor) -> Tensor | None:
@@ -49,14 +52,15 @@ def _as_matrix(x: Tensor) -> Tensor | None:
     return x.view(-1, x.shape[-1]) if merges else None
 
 
-def _gather(sources: list[Tensor]) -> Callable[[], Tensor]:
-    """A function that returns the sources side by side, [rows, sum K]."""
-    if len(sources) == 1:
-        matrix = _as_matrix(sources[0])
-        return (lambda: sources[0].reshape(-1, sources[0].shape[-1])) if matrix is None else (lambda: matrix)
-    if sources and sources[0].dim() == 3:
-        return lambda: torch.cat(sources, -1).flatten(0, 1)
-    return lambda: torch.cat(sources, -1)
+def _gather(sources: list[Tensor], scratch: Scratch) -> tuple[list[Run], Tensor]:
+    """The sources side by side, [rows, sum K], and the calls that bring them there."""
+    if len(sources) == 1 and (matrix := _as_matrix(sources[0])) is not None:
+        return [], matrix
+    if (whole := side_by_side(sources)) is not None:
+        return [], whole
+    width = sum(source.shape[-1] for source in sources)
+    joined = scratch.take("joined", (*sources[0].shape[:-1], width), sources[0])
+    return [partial(torch.cat, sources, -1, out=joined)], joined.view(-1, width)
 
 
 def _share_memory(a: Tensor, b: Tensor) -> bool:
@@ -64,8 +68,8 @@ def _share_memory(a: Tensor, b: Tensor) -> bool:
     return a.untyped_storage().data_ptr() == b.untyped_storage().data_ptr()
 
 
-def _product(bias: Tensor | None, x: Tensor, weight: Tensor, out: Tensor | None = None) -> Tensor:
-    return torch.mm(x, weight, out=out) if bias is None else torch.addmm(bias, x, weight, out=out)
+def _product(bias: Tensor | None, x: Tensor, weight: Tensor, out: Tensor) -> Run:
+    return partial(torch.mm, x, weight, out=out) if bias is None else partial(torch.addmm, bias, x, weight, out=out)
 
 
 def pack(weights: list[Tensor], bias: Tensor | None) -> tuple[Tensor, Tensor | None]:
@@ -76,26 +80,21 @@ def pack(weights: list[Tensor], bias: Tensor | None) -> tuple[Tensor, Tensor | N
     return packed, None if bias is None else F.pad(bias, (0, extra)).contiguous()
 
 
-def bind_pointwise(kind: str, outs: list[Tensor], ins: list[Tensor]) -> Run:
+def bind_pointwise(kind: str, outs: list[Tensor], ins: list[Tensor], scratch: Scratch) -> list[Run]:
     """The functions of `models.program.Pointwise` on [..., width] views."""
-    if kind == "gate":
-        f, g = ins[0].chunk(2, -1)
-        return lambda: torch.mul(tanh(f), sigmoid(g), out=outs[0])
-    if kind == "glu":
-        a, b = ins[0].chunk(2, -1)
-        return lambda: torch.mul(a, sigmoid(b), out=outs[0])
-    if kind == "lstm":
-        return lambda: _lstm(outs, ins)
+    if kind in _BINDERS:
+        return _BINDERS[kind](outs, ins, scratch)
     if kind == "spatial_lstm":
-        return lambda: _spatial_lstm(outs, ins)
+        return [lambda: _spatial_lstm(outs, ins)]
     if kind in ("add", "multiply"):
-        return _bind_chain(torch.add if kind == "add" else torch.mul, outs[0], ins)
+        return [_bind_chain(torch.add if kind == "add" else torch.mul, outs[0], ins)]
+    if kind == "relu":
+        return [partial(torch.clamp_min, ins[0], 0, out=outs[0])]
     function = _UNARY[kind]
-    return lambda: outs[0].copy_(function(ins[0]))
+    return [lambda: outs[0].copy_(function(ins[0]))]
 
 
 _UNARY: dict[str, Callable[[Tensor], Tensor]] = {
-    "relu": torch.relu,
     "elu": elu,
     "concat_elu": lambda a: elu(torch.cat((a, -a), -1)),
     "tanh": tanh,
@@ -105,7 +104,7 @@ _UNARY: dict[str, Callable[[Tensor], Tensor]] = {
 
 def _bind_chain(function: Callable[..., Tensor], out: Tensor, ins: list[Tensor]) -> Run:
     if len(ins) == 2:
-        return lambda: function(ins[0], ins[1], out=out)
+        return partial(function, ins[0], ins[1], out=out)
 
     def run() -> None:
         total = function(ins[0], ins[1])
@@ -116,12 +115,46 @@ def _bind_chain(function: Callable[..., Tensor], out: Tensor, ins: list[Tensor])
     return run
 
 
-def _lstm(outs: list[Tensor], ins: list[Tensor]) -> None:
+def _bind_gate(outs: list[Tensor], ins: list[Tensor], scratch: Scratch) -> list[Run]:
+    f, g = ins[0].chunk(2, -1)
+    calls_f, tanh_f = tanh_of(f, scratch)
+    calls_g, sigmoid_g = sigmoid_of(g, scratch)
+    return [*calls_f, *calls_g, partial(torch.mul, tanh_f, sigmoid_g, out=outs[0])]
+
+
+def _bind_glu(outs: list[Tensor], ins: list[Tensor], scratch: Scratch) -> list[Run]:
+    a, b = ins[0].chunk(2, -1)
+    calls, sigmoid_b = sigmoid_of(b, scratch)
+    return [*calls, partial(torch.mul, a, sigmoid_b, out=outs[0])]
+
+
+def _bind_lstm(outs: list[Tensor], ins: list[Tensor], scratch: Scratch) -> list[Run]:
+    """Reads all of its inputs before it writes an output, which may be the same cell."""
     u, c_before = ins
-    o, f, i, g = u.chunk(4, -1)
-    c = sigmoid(f) * c_before + sigmoid(i) * tanh(g)
-    outs[0].copy_(sigmoid(o) * tanh(c))
-    outs[1].copy_(c)
+    h_out, c_out = outs
+    width = h_out.shape[-1]
+    calls_ofi, gates = sigmoid_of(u[..., : 3 * width], scratch)
+    o, f, i = gates.chunk(3, -1)
+    calls_g, tanh_g = tanh_of(u[..., 3 * width :], scratch)
+    c = scratch.like("cell", c_out)
+    calls_c, tanh_c = tanh_of(c, scratch)  # left where tanh(g) was, which is not needed by then
+    return [
+        *calls_ofi,
+        *calls_g,
+        partial(torch.mul, f, c_before, out=c),
+        partial(tanh_g.mul_, i),
+        partial(c.add_, tanh_g),
+        *calls_c,
+        partial(torch.mul, o, tanh_c, out=h_out),
+        partial(c_out.copy_, c),
+    ]
+
+
+_BINDERS: dict[str, Callable[[list[Tensor], list[Tensor], Scratch], list[Run]]] = {
+    "gate": _bind_gate,
+    "glu": _bind_glu,
+    "lstm": _bind_lstm,
+}
 
 
 def _spatial_lstm(outs: list[Tensor], ins: list[Tensor]) -> None:

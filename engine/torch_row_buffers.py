@@ -9,9 +9,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
+from engine.bernoulli import log_prob
 from engine.heads import numbers_per_channel
-from engine.philox import uniforms
+from engine.number_blocks import NumberBlocks
 from engine.request import DrawRequest, Values, values_dtype
 from models.program import Program
 
@@ -24,26 +26,33 @@ class RowBuffers:
             that choose its component.
         temperature: float64 [slot].
         known: [column, slot, channel] in `dtype`; is_known: bool [column, slot].
-        values: [column, slot, channel] in `dtype`; log_probs: float64, in nats at temperature 1.
+        values: [column, slot, channel], the present row of the pixels; log_probs: float64, in nats at temperature 1.
+        logits: float64, where Bernoulli heads leave them and `fetch` makes log p of them.
+        has_known: whether anything is known in this row.
     """
 
-    def __init__(self, program: Program, width: int, num_slots: int, device: str, dtype: torch.dtype) -> None:
-        shape = (width, num_slots, program.channels)
+    def __init__(self, program: Program, values: Tensor, device: str, dtype: torch.dtype) -> None:
+        width, num_slots, _ = shape = tuple(values.shape)
         num_numbers = numbers_per_channel(program) * program.channels
         self.uniforms = torch.zeros(width, num_slots, num_numbers, dtype=torch.float64, device=device)
         self.temperature = torch.ones(num_slots, dtype=torch.float64, device=device)
         self.known = torch.zeros(shape, dtype=dtype, device=device)
         self.is_known = torch.zeros(shape[:2], dtype=torch.bool, device=device)
-        self.values = torch.zeros(shape, dtype=dtype, device=device)
+        self.values = values
+        self.logits = torch.zeros(shape, dtype=torch.float64, device=device)
+        self.has_known = True
+        bernoulli = [head.start for head in program.heads if head.kind == "bernoulli"]
+        self._bernoulli = slice(None) if len(bernoulli) == program.channels else bernoulli
+        self._may_skip_known = torch.device(device).type != "cuda"  # what a graph has captured cannot be skipped
         self.log_probs = torch.zeros(shape, dtype=torch.float64, device=device)
-        self._numbers = np.arange(num_numbers, dtype=np.uint64)
+        self._numbers = NumberBlocks(width, num_numbers)
         self._values_dtype = values_dtype(program.num_levels)
 
     @torch.inference_mode()
     def fill(self, slots: Sequence[tuple[DrawRequest, int] | None]) -> None:
         """`slots` holds each slot's request and row, None where it is empty."""
         width, num_slots, _ = self.known.shape
-        seeds, samples, rows = (np.zeros((1, num_slots, 1), np.uint64) for _ in range(3))
+        numbers = np.full(self.uniforms.shape, 0.5)  # an empty slot computes along, and is to stay finite
         temperature = np.ones(num_slots)
         known = np.zeros(self.known.shape, self._values_dtype)
         is_known = np.zeros((width, num_slots), np.bool_)
@@ -51,12 +60,11 @@ class RowBuffers:
             if slot is None:
                 continue
             request, row = slot
-            seeds[0, index], samples[0, index], rows[0, index] = request.seed, request.sample, row
+            numbers[:, index] = self._numbers.row(index, request, row)
             temperature[index] = request.temperature
             if request.mask is not None and request.known is not None:
                 known[:, index], is_known[:, index] = request.known[row], request.mask[row]
-        columns = np.arange(width, dtype=np.uint64)[:, None, None]
-        numbers = uniforms(seeds, samples, rows * np.uint64(width) + columns, self._numbers)
+        self.has_known = not self._may_skip_known or bool(is_known.any())
         for tensor, array in (
             (self.uniforms, numbers),
             (self.temperature, temperature),
@@ -65,6 +73,10 @@ class RowBuffers:
         ):
             tensor.copy_(torch.from_numpy(array))
 
+    @torch.inference_mode()
     def fetch(self) -> tuple[Values, npt.NDArray[np.float64]]:
         """The row that was drawn: values and log p in nats, [column, slot, channel]."""
+        if self._bernoulli != []:
+            found = log_prob(self.logits[..., self._bernoulli], self.values[..., self._bernoulli])
+            self.log_probs[..., self._bernoulli] = found
         return self.values.cpu().numpy().astype(self._values_dtype), self.log_probs.cpu().numpy().copy()

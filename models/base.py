@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.program import Program
+from models.program import Program, Stage
 
 
 class ModelError(ValueError):
@@ -47,6 +47,14 @@ class Model(nn.Module, ABC):
     @abstractmethod
     def program(self) -> Program:
         """The same conditional as a step program, with the present weights."""
+
+    def stages(self) -> tuple[Stage, ...]:
+        """The step programs that draw an image, one after the other; of all but a chain it is one."""
+        return (Stage(self.program()),)
+
+    def stage_map(self, stage: int, x: Tensor, context: Tensor | None = None, given: Tensor | None = None) -> Tensor:
+        """`log_prob_map` of what a stage draws; after the first, given images of the stage before."""
+        return self.log_prob_map(x, context)
 
     def log_prob(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """log p(x | context) in nats, [batch]; arguments as `log_prob_map`."""

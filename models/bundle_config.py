@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from models.sizes import SIZES, Architecture, GatedPixelCNNSizes, Sizes, faults
+from models.conditioning import Conditioning, EncoderSizes, conditioning_faults
+from models.facts import NUM_QUANTILES, DensityFacts, EvaluationFacts, TrainingFacts
+from models.sizes import DENSITIES, SIZES, Architecture, GatedPixelCNNSizes, Sizes, faults
 from models.strict_json import FieldError, parse
 
 FORMAT = 1
 WEIGHTS_FILE, CONFIG_FILE, CARD_FILE = "model.safetensors", "config.json", "README.md"
-NUM_QUANTILES = 101
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MAX_CONFIG_BYTES = 1 << 20
@@ -37,75 +38,21 @@ class ImageShape:
 
 
 @dataclass(frozen=True, slots=True)
-class Unconditional:
-    kind: Literal["none"]
+class DensityPixels:
+    """What the pixels of a density stand for.
 
-
-@dataclass(frozen=True, slots=True)
-class ByClass:
-    """The context is a one-hot class; `names` in the order of its places."""
-
-    kind: Literal["class"]
-    names: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingFacts:
-    """Where the weights come from. `hours` are wall-clock hours; `images_seen` counts repetitions."""
-
-    data: str
-    license: str
-    seed: int
-    steps: int
-    images_seen: int
-    hours: float
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A mean over test images with its standard error."""
-
-    mean: float
-    standard_error: float
-
-
-@dataclass(frozen=True, slots=True)
-class ClassifierFacts:
-    """How often a classifier, trained on real images, names samples as they were asked for (shares, 0 to 1)."""
-
-    accuracy_on_test: float
-    share_as_asked: float
-    num_samples: int
-
-
-@dataclass(frozen=True, slots=True)
-class Baselines:
-    """What other codes need for the same test images, in bits a dimension.
-
-    `histogram`: independent sub-pixels, each with the distribution it has in the training set, add-one smoothed.
-    `png`: whole PNG files.
+    `dequantisation`: "uniform" is a byte 0..255 plus noise uniform on [0, 1). `low`, `high`: the 0.1 and 99.8
+    percentiles of the training pixels, between which the authors of RIDE clip what they draw.
     """
 
-    histogram: Estimate
-    png: Estimate
-
-
-@dataclass(frozen=True, slots=True)
-class EvaluationFacts:
-    """Likelihood of test images. `score_quantiles`: 0 %, 1 %, … 100 % of log_prob in nats an image, increasing."""
-
-    data: str
-    num_images: int
-    log_prob_nats: Estimate
-    bits_per_dim: Estimate
-    score_quantiles: tuple[float, ...]
-    classifier: ClassifierFacts | None = None
-    baselines: Baselines | None = None
+    dequantisation: Literal["uniform"]
+    low: float
+    high: float
 
 
 @dataclass(frozen=True, slots=True)
 class BundleConfig:
-    """All of config.json."""
+    """All of config.json; `pixels` belongs to a density, and to nothing else."""
 
     format: int
     id: str
@@ -115,10 +62,12 @@ class BundleConfig:
     channels: int
     num_levels: int
     head: Literal["bernoulli", "categorical", "mcgsm"]
-    conditioning: Unconditional | ByClass
+    conditioning: Conditioning
     weights_sha256: str
     training: TrainingFacts
-    evaluation: EvaluationFacts
+    evaluation: EvaluationFacts | DensityFacts
+    pixels: DensityPixels | None = None
+    encoder: EncoderSizes | None = None
 
 
 def read_config(directory: Path) -> BundleConfig:
@@ -128,7 +77,7 @@ def read_config(directory: Path) -> BundleConfig:
         if len(content) > _MAX_CONFIG_BYTES:
             raise BundleError(f"{CONFIG_FILE} has {len(content)} bytes, more than {_MAX_CONFIG_BYTES}")
         document = json.loads(content)
-        config = parse(BundleConfig, document, types={"sizes": _sizes_type(document)})
+        config = parse(BundleConfig, document, types=_types(document))
     except OSError as error:
         raise BundleError(f"{CONFIG_FILE} cannot be read: {error.strerror}") from error
     except (FieldError, json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -139,10 +88,11 @@ def read_config(directory: Path) -> BundleConfig:
     return config
 
 
-def _sizes_type(document: object) -> type:
-    """The dataclass of `sizes`; any, where `parse` is going to refuse the architecture before it looks at them."""
-    architecture = document.get("architecture") if isinstance(document, dict) else None
-    return SIZES.get(str(architecture), GatedPixelCNNSizes)
+def _types(document: object) -> dict[str, type]:
+    """What `sizes` and `evaluation` are; any, where `parse` is going to refuse the architecture before it looks."""
+    architecture = str(document.get("architecture")) if isinstance(document, dict) else ""
+    evaluation = DensityFacts if architecture in DENSITIES else EvaluationFacts
+    return {"sizes": SIZES.get(architecture, GatedPixelCNNSizes), "evaluation": evaluation}
 
 
 def check_config(config: BundleConfig) -> None:
@@ -164,23 +114,22 @@ def check_config(config: BundleConfig) -> None:
     if isinstance(config.image, ImageShape):
         _check_range("image.height", config.image.height, 1, 4096)
         _check_range("image.width", config.image.width, 1, 4096)
-    _check_conditioning(config)
+    any_size = not isinstance(config.image, ImageShape)
+    for fault in conditioning_faults(config.conditioning, config.sizes.num_classes, config.encoder, any_size):
+        raise BundleError(f"{CONFIG_FILE}: {fault}")
+    _check_pixels(config)
     _check_evaluation(config.evaluation)
 
 
-def _check_conditioning(config: BundleConfig) -> None:
-    names = config.conditioning.names if isinstance(config.conditioning, ByClass) else ()
-    if isinstance(config.conditioning, ByClass):
-        _require(len(names) > 0, "conditioning.names must name the classes; without classes kind is 'none'")
-    _require(all(names) and len(set(names)) == len(names), "conditioning.names must be different and not empty")
-    _require(
-        len(names) == config.sizes.num_classes,
-        f"conditioning has {len(names)} classes but sizes.num_classes is {config.sizes.num_classes}; "
-        "they must be equal",
-    )
+def _check_pixels(config: BundleConfig) -> None:
+    is_density = config.num_levels == 0
+    _require((config.pixels is not None) == is_density, "a density has pixels, and nothing else has")
+    _require(isinstance(config.evaluation, DensityFacts) == is_density, "evaluation is not that of this architecture")
+    if config.pixels is not None:
+        _require(0 <= config.pixels.low < config.pixels.high <= 256, "pixels.low and .high must rise within 0 to 256")
 
 
-def _check_evaluation(facts: EvaluationFacts) -> None:
+def _check_evaluation(facts: EvaluationFacts | DensityFacts) -> None:
     quantiles = facts.score_quantiles
     _require(
         len(quantiles) == NUM_QUANTILES and list(quantiles) == sorted(quantiles),

@@ -29,6 +29,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from models.context_map import ContextMap
 from models.diagonal_bilstm_program import build_program
 from models.lstm_scan import Plan, Step, scan
 from models.masked import group_mask
@@ -56,7 +57,8 @@ class DiagonalBiLSTMLayer(RecurrentLayer):
         weight = (self.inputs_weight * self.mask).transpose(1, 2)
         pre = torch.baddbmm(self.inputs_bias[:, None].to(both.dtype), both, weight).view(2, rows * cols, batch, -1)
         if self.condition is not None:
-            pre = pre + self.condition(context).view(batch, 2, -1).transpose(0, 1)[:, None]
+            left, right = self.condition(context).chunk(2, -1)
+            pre = pre + torch.stack([left, right.flip(1)]).flatten(1, 2)
         initial = self.initial_hidden, self.initial_cell
         hidden = scan(pre, self.state_weight.transpose(2, 3), initial, diagonal_plan(rows, cols), compiled)
         left, right = hidden.view(2, rows, cols, batch, -1)
@@ -99,5 +101,5 @@ class DiagonalBiLSTM(RecurrentPixelRNN):
 
     layer = DiagonalBiLSTMLayer
 
-    def program(self) -> Program:
-        return build_program(self)
+    def program(self, context_map: ContextMap | None = None) -> Program:
+        return build_program(self, context_map)

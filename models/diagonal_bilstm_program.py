@@ -6,16 +6,17 @@ from models.program import Affine, Feature, Pointwise, Program, Ref, Tap
 from models.recurrent_program import RecurrentBuilder
 
 if TYPE_CHECKING:
+    from models.context_map import ContextMap
     from models.diagonal_bilstm import DiagonalBiLSTM, DiagonalBiLSTMLayer
 
 
-def build_program(model: "DiagonalBiLSTM") -> Program:
+def build_program(model: "DiagonalBiLSTM", context_map: "ContextMap | None" = None) -> Program:
     """`model` as a step program.
 
     Layer l turns `x{l}` into `x{l+1}`. Left to right: gates `s{l}`, states `h{l}` and `c{l}`; right to left: gates
     `q{l}`, states `k{l}` and `e{l}`; `y{l}` is the sum of `h{l}` and `k{l}` one row above.
     """
-    builder = RecurrentBuilder(model)
+    builder = RecurrentBuilder(model, context_map)
     for index, module in enumerate(model.layers):
         layer = cast("DiagonalBiLSTMLayer", module)
         _add_right_to_left(builder, index, layer)

@@ -4,10 +4,10 @@
     horizontal  g_l = gate(K_h * h_{l-1} + L_l u_l + H_l h),  h_l = R_l g_l + h_{l-1}   (layer 0: no h_{l-1} is added)
     output      logits = O_2 relu(O_1 relu(sum_l S_l g_l)),   gate(f, g) = tanh(f) sigmoid(g)   (eq. 2)
 
-h is the context vector (a one-hot class), added in every layer, the same at every position (eq. 4). The vertical
-stack looks at rows above only: layer 0 reads rows r-n//2-... to r-1, later layers rows up to r of the layer before.
-So v_l[r, c] depends on rows < r, it needs no further shift where it joins the horizontal stack, and there is no blind
-spot: every earlier pixel inside the receptive field is seen.
+h is the context vector (a one-hot class, tags, an embedding), added in every layer, the same at every position
+(eq. 4). The vertical stack looks at rows above only: layer 0 reads rows r-n//2-... to r-1, later layers rows up to r of
+the layer before. So v_l[r, c] depends on rows < r, it needs no further shift where it joins the horizontal stack, and
+there is no blind spot: every earlier pixel inside the receptive field is seen.
 
 Conventions that another implementation needs in order to load the weights:
   - input coding 2 x / (num_levels - 1) - 1; outside the image the coded input and all feature maps are 0;
@@ -42,7 +42,7 @@ class GatedPixelCNN(Model):
         dilations: one layer each after the first.
         first_kernel, kernel: odd sizes of the first and the later (square) neighbourhoods.
         head_width: maps of the hidden output layer, a multiple of channels.
-        num_classes: length of the one-hot context, 0 for an unconditional model.
+        num_classes: length of the context vector, 0 for an unconditional model; a one-hot class, or any numbers.
         dropout: rate on every gated horizontal map, while training.
 
     >>> model = GatedPixelCNN(channels=1, num_levels=2, width=4, dilations=[1, 2])

@@ -64,8 +64,8 @@ def _check_kind(head: Head, program: Program) -> None:
 def _check_mcgsm(head: Head, widths: list[int], parameters: Mapping[str, Tensor]) -> None:
     if len(widths) != 2 or widths[1] != 2:
         raise ProgramError("head mcgsm needs two inputs: the features, and the whitening of width 2")
-    if len(head.parameters) != 7:
-        raise ProgramError(f"head mcgsm needs 7 parameters, not {len(head.parameters)}")
+    if len(head.parameters) not in (7, 8):
+        raise ProgramError(f"head mcgsm needs 7 parameters, or 8 with limits, not {len(head.parameters)}")
     shapes: list[tuple[int, ...]] = [tuple(parameters[name].shape) for name in head.parameters]
     if any(len(shapes[k]) != 2 for k in (0, 3)):
         raise ProgramError("the priors and the features of head mcgsm are matrices")
@@ -73,7 +73,7 @@ def _check_mcgsm(head: Head, widths: list[int], parameters: Mapping[str, Tensor]
     size = widths[0]
     expected = [
         (components, scales), (components, scales), (components, features), (features, size),
-        (components, size), (components, size), (components,),
-    ]  # fmt: skip
+        (components, size), (components, size), (components,), (2,),
+    ][: len(head.parameters)]  # fmt: skip
     if shapes != expected or components * scales == 0:
         raise ProgramError(f"the parameters of head mcgsm have the shapes {shapes}, not {expected}")

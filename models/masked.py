@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.base import ModelError
+
 
 class CausalConv(nn.Module):
     """A convolution over rows r - (rows - 1) d .. r and columns c - half d .. c + half d that sees no later pixel.
@@ -62,6 +64,12 @@ class GroupedLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, self.weight * self.mask, self.bias)
+
+
+def check_kernel(size: int) -> None:
+    """Raise `ModelError` unless a kernel has a middle and neighbours."""
+    if size < 3 or size % 2 == 0:
+        raise ModelError(f"kernel sizes must be odd and at least 3, not {size}")
 
 
 def group_mask(in_width: int, out_width: int, groups: int, strict: bool) -> Tensor:

@@ -12,6 +12,8 @@ from models.heads import McgsmParameters
 
 # e^20 = 5e8 times the square of any input or residual that occurs stays far inside float32, whose exp ends at 88.
 MAX_LOG_PRECISION = 20.0
+# Rows whose products are held at once where no gradient will ask for them: 40 MB of 160 columns.
+_ROWS_WITHOUT_GRADIENT = 1 << 16
 # Rows of [row, components * scales] maps that stay in the cache of a core while the mixture is summed.
 _ROWS_AT_ONCE = 1024
 
@@ -57,6 +59,12 @@ class McgsmHead(nn.Module):
         `mcgsm_log_prob` as the difference of two sums over c and s of exp(bias_cs + e^alpha_cs v_c), half its cost:
         with v = -energy / 2 + w . h for the gates, and v less half the squared residual for gates and experts together.
         """
+        if torch.is_grad_enabled() or len(h) <= _ROWS_WITHOUT_GRADIENT:
+            return self._log_prob(h, whitening, x)
+        blocks = _blocks(len(h), _ROWS_WITHOUT_GRADIENT)
+        return torch.cat([self._log_prob(h[rows], whitening[rows], x[rows]) for rows in blocks])
+
+    def _log_prob(self, h: Tensor, whitening: Tensor, x: Tensor) -> Tensor:
         eta, alpha, beta, b, w, a, factors = self.constants()
         m, q = whitening.unbind(-1)
         y = (x - m) * torch.exp(-q)
@@ -81,7 +89,7 @@ class _LogSum(torch.autograd.Function):
         is_kept = any(ctx.needs_input_grad)
         total, num_scales = v.new_empty(len(v)), len(bias)
         shares = v.new_empty(len(v) if is_kept else min(len(v), _ROWS_AT_ONCE), num_scales, v.shape[1])
-        for rows in _blocks(len(v)):
+        for rows in _blocks(len(v), _ROWS_AT_ONCE):
             part = shares[rows] if is_kept else shares[: len(v[rows])]
             for s in range(num_scales):
                 torch.addcmul(bias[s], v[rows], precision[s], out=part[:, s])
@@ -98,7 +106,7 @@ class _LogSum(torch.autograd.Function):
     def backward(ctx: Any, *grads: Any) -> tuple[Tensor, Tensor, Tensor]:
         v, precision, shares = ctx.saved_tensors
         dv, dbias, dprecision = torch.empty_like(v), torch.zeros_like(precision), torch.zeros_like(precision)
-        for rows in _blocks(len(v)):
+        for rows in _blocks(len(v), _ROWS_AT_ONCE):
             weighted = shares[rows] * grads[0][rows, None, None]
             dbias += weighted.sum(0)
             torch.mul(weighted[:, 0], precision[0], out=dv[rows])
@@ -108,5 +116,5 @@ class _LogSum(torch.autograd.Function):
         return dv, dbias, dprecision
 
 
-def _blocks(num_rows: int) -> list[slice]:
-    return [slice(start, start + _ROWS_AT_ONCE) for start in range(0, num_rows, _ROWS_AT_ONCE)]
+def _blocks(num_rows: int, at_once: int) -> list[slice]:
+    return [slice(start, start + at_once) for start in range(0, num_rows, at_once)]

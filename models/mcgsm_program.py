@@ -1,5 +1,8 @@
 """The step program of an MCGSM on the causal neighbourhood, and what RIDE's shares with it."""
 
+from dataclasses import replace
+
+import torch
 from torch import Tensor
 
 from models.mcgsm_head import McgsmHead
@@ -10,6 +13,15 @@ from models.whitening import Whitening
 def build_program(whitening: Whitening, head: McgsmHead) -> Program:
     """An MCGSM as a step program; parameters are detached copies of its weights."""
     return DensityBuilder(whitening).finish(head)
+
+
+def clipped(program: Program, low: float, high: float) -> Program:
+    """The same with every drawn pixel clipped to [low, high] before others read it: the habit of RIDE's authors, which
+    keeps textures from running away. What it draws are no samples of the density any more."""
+    (head,) = program.heads
+    limits = {"head.limits": torch.tensor([low, high])}
+    heads = (replace(head, parameters=(*head.parameters, "head.limits")),)
+    return replace(program, heads=heads, parameters={**program.parameters, **limits})
 
 
 class DensityBuilder:

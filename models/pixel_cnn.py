@@ -22,9 +22,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.base import ModelError
-from models.masked import CausalConv, GroupedConv1x1
+from models.context_map import ContextMap
+from models.masked import CausalConv, GroupedConv1x1, check_kernel
 from models.pixel_cnn_program import build_program
-from models.pixel_rnn import PixelRNN, check_kernel
+from models.pixel_rnn import PixelRNN
 from models.program import Program
 
 
@@ -78,8 +79,8 @@ class PixelCNN(PixelRNN):
             x = block(x, context)
         return x
 
-    def program(self) -> Program:
-        return build_program(self)
+    def program(self, context_map: ContextMap | None = None) -> Program:
+        return build_program(self, context_map)
 
 
 class ResidualBlock(nn.Module):
@@ -94,8 +95,9 @@ class ResidualBlock(nn.Module):
         self.condition = nn.Linear(context_size, width, bias=False) if context_size else None
 
     def forward(self, x: Tensor, context: Tensor | None) -> Tensor:
+        """`context`: as in `PixelRNN.body`."""
         u = self.conv(F.relu(self.down(F.relu(x))))
-        if self.condition is not None:
-            u = u + self.condition(context)[:, :, None, None]
+        if self.condition is not None and context is not None:
+            u = u + self.condition(context.movedim(1, -1)).movedim(-1, 1)
         out: Tensor = x + self.up(F.dropout(F.relu(u), self.dropout, self.training))
         return out

@@ -6,12 +6,13 @@ from models.pixel_rnn_program import PixelRNNBuilder
 from models.program import Program
 
 if TYPE_CHECKING:
+    from models.context_map import ContextMap
     from models.pixel_cnn import PixelCNN, ResidualBlock
 
 
-def build_program(model: "PixelCNN") -> Program:
+def build_program(model: "PixelCNN", context_map: "ContextMap | None" = None) -> Program:
     """`model` as a step program; block l turns `x{l}` into `x{l+1}` by way of `r{l}`, `d{l}` and `u{l}`."""
-    builder, h = PixelRNNBuilder(model), model.width
+    builder, h = PixelRNNBuilder(model, context_map), model.width
     for index, module in enumerate(model.layers):
         block = cast("ResidualBlock", module)
         x, r, d, u = (f"{letter}{index}" for letter in "xrdu")

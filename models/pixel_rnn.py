@@ -15,13 +15,18 @@ Conventions that another implementation needs in order to load the weights:
 """
 
 from abc import abstractmethod
+from typing import TYPE_CHECKING
 
 import torch.nn.functional as F
 from torch import Tensor
 
 from models.base import Model, ModelError
 from models.heads import levels_log_prob
-from models.masked import CausalConv, GroupedConv1x1, code
+from models.masked import CausalConv, GroupedConv1x1, check_kernel, code
+from models.program import Program
+
+if TYPE_CHECKING:
+    from models.context_map import ContextMap
 
 
 class PixelRNN(Model):
@@ -32,7 +37,8 @@ class PixelRNN(Model):
         width: h, a multiple of channels; the maps between layers have 2h channels.
         first_kernel: odd size of the first neighbourhood.
         head_width: maps of the hidden output layer, a multiple of channels.
-        num_classes: length of the one-hot context, 0 for an unconditional model.
+        num_classes: length of the context, 0 for an unconditional model. The context is one vector an image, such as a
+            one-hot class; or a vector of its own for every pixel, as in the conditional net of `models.multi_scale`.
         dropout: rate on the maps that every layer adds, while training.
     """
 
@@ -61,22 +67,38 @@ class PixelRNN(Model):
         self.logits = GroupedConv1x1(head_width, channels * (1 if num_levels == 2 else num_levels), channels)
 
     @abstractmethod
+    def program(self, context_map: "ContextMap | None" = None) -> Program:
+        """`context_map`: what makes the context of every pixel, in place of a given vector."""
+
+    @abstractmethod
     def body(self, x: Tensor, context: Tensor | None) -> Tensor:
-        """All layers: maps [batch, 2h, row, col] -> the same shape."""
+        """All layers: maps [batch, 2h, row, col] -> the same shape. `context`: [batch, size, row or 1, col or 1]."""
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """Logits [batch, channel, row, col] (Bernoulli) or [batch, channel, level, row, col] for levels x."""
-        self.check_input(x, context)
-        maps = self.body(self.first(code(x, self.num_levels, self.hidden.weight.dtype)), context)
+        """Logits [batch, channel, row, col] (Bernoulli) or [batch, channel, level, row, col] for levels x.
+
+        `context`: [batch, size], or [batch, size, row, col].
+        """
+        return self.output(self.maps(x, context))
+
+    def maps(self, x: Tensor, context: Tensor | None) -> Tensor:
+        """What the output reads, [batch, 2h, row, col]; arguments as `forward`."""
+        if context is not None and context.dim() == 2:
+            context = context[:, :, None, None]
+        elif context is not None and context.shape[2:] != x.shape[2:]:
+            raise ModelError(f"a context of every pixel of {tuple(x.shape)} cannot be {tuple(context.shape)}")
+        self.check_input(x, None if context is None else context[:, :, 0, 0])
+        return self.body(self.first(code(x, self.num_levels, self.hidden.weight.dtype)), context)
+
+    def output(self, maps: Tensor) -> Tensor:
+        """Logits as `forward`, of maps [batch, 2h, row, col]."""
         out: Tensor = self.logits(F.relu(self.hidden(F.relu(maps))))
         batch, _, rows, cols = out.shape
         return out if self.num_levels == 2 else out.view(batch, self.channels, self.num_levels, rows, cols)
 
     def log_prob_map(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        return levels_log_prob(self(x, context), x)
+        return self.output_log_prob(self.maps(x, context), x)
 
-
-def check_kernel(size: int) -> None:
-    """Raise `ModelError` unless a kernel has a middle and neighbours."""
-    if size < 3 or size % 2 == 0:
-        raise ModelError(f"kernel sizes must be odd and at least 3, not {size}")
+    def output_log_prob(self, maps: Tensor, x: Tensor) -> Tensor:
+        """log p of levels x [batch, channel, row, col] in nats, given maps [batch, 2h, row, col]."""
+        return levels_log_prob(self.output(maps), x)

@@ -5,28 +5,36 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor
 
+from models.context_map_program import add_context_map
 from models.masked import CausalConv, GroupedConv1x1, GroupedLinear, group_slice
 from models.program import PIXEL, Affine, Feature, Head, HeadKind, Operation, Phase, Pointwise, Program, Ref, Tap
 
 if TYPE_CHECKING:
+    from models.context_map import ContextMap
     from models.pixel_rnn import PixelRNN
 
 
 class PixelRNNBuilder:
     """Collects features, operations and parameters; parameters are detached copies, masks applied.
 
-    Feature names: `code` the coded pixel, `x{l}` the maps between layers, `hidden` `logits` the output.
+    Feature names: `context` what the layers are told, `code` the coded pixel, `x{l}` the maps between layers, `hidden`
+    `logits` the output.
+
+    Args:
+        context_map: what makes the context of every pixel; without it the context is one given vector.
     """
 
-    def __init__(self, model: "PixelRNN") -> None:
-        self.groups = model.channels
+    def __init__(self, model: "PixelRNN", context_map: "ContextMap | None" = None) -> None:
+        self.groups, self.has_context_map = model.channels, context_map is not None
         self.features = [Feature(PIXEL, model.channels)]
         self.parameters: dict[str, Tensor] = {}
         self.admit: list[Operation] = []
         self.row_reverse: list[Operation] = []
         self.row: list[Operation] = []
         self.pixel: list[list[Operation]] = [[] for _ in range(self.groups + 1)]
-        if model.context_size:
+        if context_map is not None:
+            add_context_map(self, context_map)
+        elif model.context_size:
             self.features.append(Feature("context", model.context_size, "given_vector"))
         self._code(model)
         self.causal_conv("x0", "code", model.first)
@@ -103,12 +111,15 @@ class PixelRNNBuilder:
             ops.append(Pointwise("relu", (self.block(out, group),), (self.block(source, group),)))
 
     def condition(self, out: str, name: str, weight: Tensor, ops: list[Operation]) -> None:
-        """Once an image: vector `name` = weight . context; in `ops`: out += it."""
+        """In `ops`: out += weight . context. Of a context that is one vector, vector `name` is made once an image."""
         width, context_size = weight.shape
-        self.features.append(Feature(name, width, "vector"))
-        tap = Tap(Ref("context", 0, context_size), self.put(f"{name}.weight", weight))
-        self.admit.append(Affine(Ref(name, 0, width), (tap,)))
         own = Ref(out, 0, width)
+        tap = Tap(Ref("context", 0, context_size), self.put(f"{name}.weight", weight))
+        if self.has_context_map:
+            ops.append(Affine(own, (tap,), accumulate=True))
+            return
+        self.features.append(Feature(name, width, "vector"))
+        self.admit.append(Affine(Ref(name, 0, width), (tap,)))
         ops.append(Pointwise("add", (own,), (own, Ref(name, 0, width))))
 
     def _code(self, model: "PixelRNN") -> None:

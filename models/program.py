@@ -13,7 +13,8 @@ The feature called `pixel` holds the drawn values themselves (levels 0..num_leve
 the heads write it. Coding an input pixel and whitening it are affine maps of `pixel`.
 
 Every read is checked when a program is built: nothing can be read before it is computed, so **a program that builds is
-causal**. `Program` raises `ProgramError` with the operation's name otherwise.
+causal**. A given map, an image that the drawing is conditioned on, is known from the beginning: it is read at any
+offset, and is zero outside. `Program` raises `ProgramError` with the operation's name otherwise.
 
 Levels: a feature of level k lives on the grid of ceil(H / 2^k) x ceil(W / 2^k); it is computed when row and column are
 multiples of 2^k and held otherwise. Offsets count in the units of the feature that is read: from position (r, c) of
@@ -47,8 +48,9 @@ class ProgramError(ValueError):
 class Feature:
     """`width` numbers at every position (`map`) or once an image (`vector`).
 
-    `given_*` features come with the request: its context. `top`, `left` and `right` name the parameter vectors that
-    are read above row 0, left of column 0 and right of the last column; None is zero. Above the image `top` wins.
+    `given_*` features come with the request: its context; all given maps have one level. `top`, `left` and `right` name
+    the parameter vectors that are read above row 0, left of column 0 and right of the last column; None is zero. Above
+    the image `top` wins.
     """
 
     name: str
@@ -157,7 +159,8 @@ class Head:
     mcgsm             1 channel of a density; inputs h [D] and [2] = (m, q), which undo the whitening: pixel =
                       m + e^q y, y given h being a mixture of C components with S scales each. Parameters, in this
                       order: priors eta [C, S], scales alpha [C, S], weights beta [C, N], features b [N, D],
-                      linear_features w [C, D], predictors A [C, D], cholesky_factors L [C].
+                      linear_features w [C, D], predictors A [C, D], cholesky_factors L [C]; and where there is an
+                      eighth, limits [2]: what is drawn is clipped to them, which is not the density's doing.
 
     Levels are drawn by inverting the cumulative distribution at one uniform number a channel, its levels in order; of
     p^(1/T) renormalised, at temperature T (a channel's own: the mixture's posterior weights stay those of T = 1). A
@@ -205,3 +208,14 @@ class Program:
     @property
     def max_level(self) -> int:
         return max(f.level for f in self.features)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One step program of a chain, which draws an image of every 2^level-th row and column of the whole.
+
+    A stage after the first is given, as its map, what the stage before it has drawn: 2 level / (num_levels - 1) - 1.
+    """
+
+    program: Program
+    level: int = 0

@@ -72,11 +72,15 @@ def _writes(op: Operation) -> tuple[Ref, ...]:
 
 def _check_boundaries(program: Program) -> None:
     for feature in program.features:
-        if feature.scope != "map" and feature.level:
-            raise ProgramError(f"{feature.name!r}: only computed maps have levels")
+        if feature.is_vector and feature.level:
+            raise ProgramError(f"{feature.name!r}: only maps have levels")
+        if feature.is_given and (feature.top or feature.left or feature.right):
+            raise ProgramError(f"{feature.name!r} is given: it is zero outside the image")
         for name in (feature.top, feature.left, feature.right):
             if name is not None and tuple(program.parameters[name].shape) != (feature.width,):
                 raise ProgramError(f"boundary {name!r} of {feature.name!r} must have shape ({feature.width},)")
+    if len({f.level for f in program.features if f.scope == "given_map"}) > 1:
+        raise ProgramError("all given maps must have one level")
 
 
 def _check_phase_order(program: Program) -> None:
@@ -185,13 +189,15 @@ def _check_read(
 ) -> None:
     """What may be read: see the module docstring. At the current position an earlier partial sum is enough."""
     feature = features[ref.feature]
-    if feature.is_vector or feature.scope == "given_map":
-        if ref.dy or (feature.is_vector and ref.dx):
-            raise ProgramError(f"{ref.feature!r} is context: read it in its own row, a vector without offset")
-        if phase.kind == "admit" and not feature.is_vector:
-            raise ProgramError(f"{ref.feature!r} is a map: not readable in the admit phase")
-        if feature.is_vector and not all((ref.feature, i) in written for i in range(ref.start, ref.stop)):
+    if feature.is_vector:
+        if ref.dy or ref.dx:
+            raise ProgramError(f"{ref.feature!r} is a vector: read it without offset")
+        if not all((ref.feature, i) in written for i in range(ref.start, ref.stop)):
             raise ProgramError(f"{ref.feature!r} is read by {reader} before it is written")
+        return
+    if feature.scope == "given_map":
+        if phase.kind == "admit" or (phase.kind == "row_reverse" and feature.level):
+            raise ProgramError(f"{ref.feature!r} is a map: not readable in the {phase.kind} phase")
         return
     if ref.feature not in last_writer:
         raise ProgramError(f"{ref.feature!r} is never written")

@@ -35,7 +35,10 @@ class RecurrentLayer(nn.Module):
 
     @abstractmethod
     def forward(self, x: Tensor, context: Tensor | None, compiled: bool) -> Tensor:
-        """Maps [row, col, batch, 2h] -> states [row, col, batch, h]; `compiled` as in `lstm_scan.scan`."""
+        """Maps [row, col, batch, 2h] -> states [row, col, batch, h].
+
+        `context`: [row or 1, col or 1, batch, size]; `compiled` as in `lstm_scan.scan`.
+        """
 
 
 def initial_state(*shape: int) -> nn.Parameter:
@@ -90,12 +93,20 @@ class RecurrentPixelRNN(PixelRNN):
         }
 
     def compiled_log_prob(self) -> Callable[..., Tensor]:
-        """Only a step of the scan is compiled: a graph of all of them would take many minutes."""
+        """A step of the scan is compiled, and the output (four times as fast: nothing is kept of 256 logits a sub-pixel
+        but what the gradient needs); a graph of all steps would take many minutes."""
         self._compiled = True
-        return self.log_prob
+        output_log_prob = torch.compile(self.output_log_prob)
+
+        def log_prob(x: Tensor, context: Tensor | None = None) -> Tensor:
+            total: Tensor = output_log_prob(self.maps(x, context), x).sum((1, 2, 3))
+            return total
+
+        return log_prob
 
     def body(self, x: Tensor, context: Tensor | None) -> Tensor:
         maps = x.permute(2, 3, 0, 1).contiguous()  # positions first: a step of the scan is one block of memory
+        context = None if context is None else context.permute(2, 3, 0, 1)
         skips: list[Tensor] = []
         for module in self.layers:
             layer = cast(RecurrentLayer, module)

@@ -9,14 +9,15 @@ from models.pixel_rnn_program import PixelRNNBuilder
 from models.program import Affine, Feature, Operation, Pointwise, Program, Ref, Tap
 
 if TYPE_CHECKING:
+    from models.context_map import ContextMap
     from models.recurrent import RecurrentLayer, RecurrentPixelRNN
 
 
 class RecurrentBuilder(PixelRNNBuilder):
     """Gates are stored group by group, (o, f, i, g) each, so that a group's cell reads one slice."""
 
-    def __init__(self, model: "RecurrentPixelRNN") -> None:
-        super().__init__(model)
+    def __init__(self, model: "RecurrentPixelRNN", context_map: "ContextMap | None" = None) -> None:
+        super().__init__(model, context_map)
         self.model = model
         self.skips: list[tuple[str, GroupedLinear]] = []
 

@@ -6,6 +6,7 @@ from models.base import Model
 from models.diagonal_bilstm import DiagonalBiLSTM
 from models.gated_pixelcnn import GatedPixelCNN
 from models.mcgsm import MCGSM
+from models.multi_scale import MultiScale
 from models.pixel_cnn import PixelCNN
 from models.ride import RIDE
 from models.row_lstm import RowLSTM
@@ -15,6 +16,7 @@ ARCHITECTURES: Mapping[str, Callable[..., Model]] = {
     "pixel_cnn": PixelCNN,
     "row_lstm": RowLSTM,
     "diagonal_bilstm": DiagonalBiLSTM,
+    "multi_scale": MultiScale,
     "mcgsm": MCGSM,
     "ride": RIDE,
 }

@@ -22,6 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.context_map import ContextMap
 from models.lstm_scan import Plan, Step, scan
 from models.masked import group_mask
 from models.program import Program
@@ -91,5 +92,5 @@ class RowLSTM(RecurrentPixelRNN):
 
     layer = RowLSTMLayer
 
-    def program(self) -> Program:
-        return build_program(self)
+    def program(self, context_map: ContextMap | None = None) -> Program:
+        return build_program(self, context_map)

@@ -8,12 +8,13 @@ from models.program import Affine, Program, Ref, Tap
 from models.recurrent_program import RecurrentBuilder
 
 if TYPE_CHECKING:
+    from models.context_map import ContextMap
     from models.row_lstm import RowLSTM, RowLSTMLayer
 
 
-def build_program(model: "RowLSTM") -> Program:
+def build_program(model: "RowLSTM", context_map: "ContextMap | None" = None) -> Program:
     """`model` as a step program. Layer l turns `x{l}` into `x{l+1}`: gates `s{l}`, states `h{l}` and `c{l}`."""
-    builder = RecurrentBuilder(model)
+    builder = RecurrentBuilder(model, context_map)
     for index, module in enumerate(model.layers):
         _add_layer(builder, index, cast("RowLSTMLayer", module))
         builder.outputs(index, f"h{index}")

@@ -56,6 +56,64 @@ class DiagonalBiLSTMSizes(RecurrentSizes):
 
 
 @dataclass(frozen=True, slots=True)
+class PixelCNNNet:
+    """A PixelCNN as a net of a `MultiScaleSizes`, which says what is not said here."""
+
+    kind: Literal["pixel_cnn"]
+    width: int
+    dilations: tuple[int, ...]
+    first_kernel: int
+    kernel: int
+    head_width: int
+    dropout: float
+
+
+@dataclass(frozen=True, slots=True)
+class RowLSTMNet:
+    """A Row LSTM, likewise."""
+
+    kind: Literal["row_lstm"]
+    width: int
+    num_layers: int
+    first_kernel: int
+    head_width: int
+    dropout: float
+    residual: bool
+    skip: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DiagonalBiLSTMNet:
+    """A Diagonal BiLSTM, likewise."""
+
+    kind: Literal["diagonal_bilstm"]
+    width: int
+    num_layers: int
+    first_kernel: int
+    head_width: int
+    dropout: float
+    residual: bool
+    skip: bool
+
+
+Net = PixelCNNNet | RowLSTMNet | DiagonalBiLSTMNet
+
+
+@dataclass(frozen=True, slots=True)
+class MultiScaleSizes:
+    """Constructor arguments of `models.multi_scale.MultiScale`."""
+
+    channels: int
+    num_levels: int
+    num_classes: int
+    level: int
+    map_width: int
+    map_kernel: int
+    small: Net
+    large: Net
+
+
+@dataclass(frozen=True, slots=True)
 class MCGSMSizes:
     """Constructor arguments of `models.mcgsm.MCGSM`, a density of grey images."""
 
@@ -85,13 +143,16 @@ class RIDESizes:
     num_features: int
 
 
-Sizes = GatedPixelCNNSizes | PixelCNNSizes | RowLSTMSizes | DiagonalBiLSTMSizes | MCGSMSizes | RIDESizes
-Architecture = Literal["gated_pixelcnn", "pixel_cnn", "row_lstm", "diagonal_bilstm", "mcgsm", "ride"]
+Sizes = (
+    GatedPixelCNNSizes | PixelCNNSizes | RowLSTMSizes | DiagonalBiLSTMSizes | MultiScaleSizes | MCGSMSizes | RIDESizes
+)
+Architecture = Literal["gated_pixelcnn", "pixel_cnn", "row_lstm", "diagonal_bilstm", "multi_scale", "mcgsm", "ride"]
 SIZES: Mapping[str, type[Sizes]] = {
     "gated_pixelcnn": GatedPixelCNNSizes,
     "pixel_cnn": PixelCNNSizes,
     "row_lstm": RowLSTMSizes,
     "diagonal_bilstm": DiagonalBiLSTMSizes,
+    "multi_scale": MultiScaleSizes,
     "mcgsm": MCGSMSizes,
     "ride": RIDESizes,
 }
@@ -107,6 +168,9 @@ _BOUNDS = {
     "kernel": (3, 31),
     "num_classes": (0, 100_000),
     "num_layers": (1, 128),
+    "level": (1, 4),
+    "map_width": (1, 1024),
+    "map_kernel": (3, 31),
     "neighbourhood": (3, 31),
     "num_components": (1, 4096),
     "num_scales": (1, 64),
@@ -120,14 +184,21 @@ def faults(sizes: Sizes) -> Iterator[str]:
     """What is out of range, one sentence each."""
     if sizes.channels not in (1, 3):
         yield f"sizes.channels must be 1 or 3, not {sizes.channels}"
-    if not 0 <= sizes.dropout < 1:
-        yield f"sizes.dropout must be in [0, 1), not {sizes.dropout}"
+    yield from _net_faults(sizes, "sizes")
+    if isinstance(sizes, MultiScaleSizes):
+        yield from _net_faults(sizes.small, "sizes.small")
+        yield from _net_faults(sizes.large, "sizes.large")
+
+
+def _net_faults(sizes: Sizes | Net, path: str) -> Iterator[str]:
+    dropout, dilations = getattr(sizes, "dropout", 0.0), getattr(sizes, "dilations", ())
+    if not 0 <= dropout < 1:
+        yield f"{path}.dropout must be in [0, 1), not {dropout}"
     for name in (f.name for f in fields(sizes) if f.name in _BOUNDS):
-        yield from _outside(f"sizes.{name}", getattr(sizes, name), *_BOUNDS[name])
-    dilations = getattr(sizes, "dilations", ())
-    yield from _outside("number of sizes.dilations", len(dilations), 0, _MAX_DILATIONS)
+        yield from _outside(f"{path}.{name}", getattr(sizes, name), *_BOUNDS[name])
+    yield from _outside(f"number of {path}.dilations", len(dilations), 0, _MAX_DILATIONS)
     for dilation in dilations:
-        yield from _outside("each of sizes.dilations", dilation, 1, _MAX_DILATION)
+        yield from _outside(f"each of {path}.dilations", dilation, 1, _MAX_DILATION)
 
 
 def _outside(name: str, value: int, low: int, high: int) -> Iterator[str]:

@@ -6,7 +6,9 @@ python -m scripts.model_table [--write]
 import sys
 from pathlib import Path
 
-from models.bundle_config import BundleConfig, ByClass, Estimate, read_config
+from models.bundle_config import BundleConfig, read_config
+from models.conditioning import ByClass, ByEmbedding, ByTags
+from models.facts import DensityFacts, Estimate, EvaluationFacts
 
 ROOT = Path(__file__).parent.parent
 BEGIN, END = "<!-- models: python -m scripts.model_table --write -->", "<!-- end of models -->"
@@ -21,10 +23,16 @@ def main() -> None:
 
 
 def model_table(bundles: Path) -> str:
-    """Markdown, one line a bundle, in the order of their ids."""
+    """Markdown, one line a bundle, in the order of their ids; densities, whose unit is another, in a table below."""
     configs = [read_config(config.parent) for config in sorted(bundles.glob("[!.]*/config.json"))]
+    lines = [_line(c, c.evaluation) for c in configs if isinstance(c.evaluation, EvaluationFacts)]
+    densities = [_density_line(c, c.evaluation) for c in configs if isinstance(c.evaluation, DensityFacts)]
     head = "| model | draws | test nats an image | bits/dim | named as asked | training |\n|---|---|---|---|---|---|"
-    return "\n".join([head, *map(_line, configs)])
+    density_head = (
+        "\n| density | test rate, bit/px of a density (higher is better) | code length at most, bits/dim "
+        "| above | training |\n|---|---|---|---|---|"
+    )
+    return "\n".join([head, *lines, *([density_head, *densities] if densities else [])])
 
 
 def with_table(text: str, table: str) -> str:
@@ -33,17 +41,40 @@ def with_table(text: str, table: str) -> str:
     return f"{before}{BEGIN}\n{table}\n{END}{rest.split(END)[1]}"
 
 
-def _line(config: BundleConfig) -> str:
-    facts, training = config.evaluation, config.training
+def _density_line(config: BundleConfig, facts: DensityFacts) -> str:
+    training = config.training
+    above = ", ".join(f"{_estimate(other.above, 1, 3)} above `{other.model}`" for other in facts.comparisons)
+    return (
+        f"| `{config.id}` | {_estimate(facts.density_bits_per_pixel, 1, 4)} "
+        f"| {_estimate(facts.bits_per_dim_bound, 1, 4)} | {above} | {training.steps} steps, {training.hours:.1f} h |"
+    )
+
+
+def _told(config: BundleConfig) -> str:
+    match config.conditioning:
+        case ByClass(names=names):
+            return f", {len(names)} classes"
+        case ByTags(names=names):
+            return f", {len(names)} tags"
+        case ByEmbedding(size=size):
+            return f", told {size} numbers of an image"
+        case _:
+            return ""
+
+
+def _line(config: BundleConfig, facts: EvaluationFacts) -> str:
+    training = config.training
     size = "any size" if config.image == "any" else f"{config.image.height}x{config.image.width}"
     colour = " of RGB" if config.channels == 3 else ""
-    by = f", {len(config.conditioning.names)} classes" if isinstance(config.conditioning, ByClass) else ""
+    by = _told(config)
     named = (
         "" if facts.classifier is None else f"{facts.classifier.share_as_asked:.1%} of {facts.classifier.num_samples}"
     )
+    at_most = "≤ " if facts.scales else ""
     return (
-        f"| `{config.id}` | {size}, {config.num_levels} levels{colour}{by} | {_estimate(facts.log_prob_nats, -1, 2)} "
-        f"| {_estimate(facts.bits_per_dim, 1, 4)} | {named} | {training.steps} steps, {training.hours:.1f} h |"
+        f"| `{config.id}` | {size}, {config.num_levels} levels{colour}{by} "
+        f"| {at_most}{_estimate(facts.log_prob_nats, -1, 2)} "
+        f"| {at_most}{_estimate(facts.bits_per_dim, 1, 4)} | {named} | {training.steps} steps, {training.hours:.1f} h |"
     )
 
 

@@ -1,6 +1,7 @@
 """Draw the README's picture with a running service: a row of ten samples of every hosted model, the first that come.
 
-Seed k for the k-th class in order; an unconditional model draws samples 0 to 9 of seed 0.
+Of those whose images have one size. Seed k for the k-th class in order; an unconditional model draws samples 0 to 9 of
+seed 0.
 
 python -m scripts.readme_picture [http://127.0.0.1:8000]      writes docs/samples.png
 """
@@ -20,7 +21,8 @@ TARGET = Path(__file__).parent.parent / "docs" / "samples.png"
 
 def main() -> None:
     service = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8000"
-    models = [model for model in _get_json(f"{service}/v1/models")["data"] if model["status"] == "admitted"]
+    published = _get_json(f"{service}/v1/models")["data"]
+    models = [model for model in published if model["status"] == "admitted" and model["image"]["height"]]
     rows = [_row(service, model) for model in sorted(models, key=lambda model: str(model["id"]))]
     _picture(rows).save(TARGET, optimize=True)
     print(f"{TARGET.name}: {', '.join(sorted(model['id'] for model in models))}")

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import Any, Literal
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -160,24 +161,22 @@ def write_tiny_bundle(
     width: int = 8,
     num_levels: int = 2,
     num_classes: int = 0,
+    tags: tuple[str, ...] = (),
+    embedding: int = 0,
     seed: int = 0,
     layers: int = 1,
 ) -> str:
-    """A bundle with random weights; its sha256. Drawn in milliseconds, unless it has `SLOW_LAYERS`."""
+    """A bundle with random weights; its sha256. Drawn in milliseconds, unless it has `SLOW_LAYERS`.
+
+    Conditioned on at most one of: a class, `tags`, or an `embedding` of that many numbers of length 1, with an encoder.
+    """
     import torch
 
     from models.bundle import write_bundle
-    from models.bundle_config import (
-        FORMAT,
-        NUM_QUANTILES,
-        BundleConfig,
-        ByClass,
-        Estimate,
-        EvaluationFacts,
-        ImageShape,
-        TrainingFacts,
-        Unconditional,
-    )
+    from models.bundle_config import FORMAT, BundleConfig, ImageShape
+    from models.conditioning import ByClass, ByEmbedding, ByTags, Conditioning, EncoderSizes, Unconditional
+    from models.encoder import Encoder
+    from models.facts import NUM_QUANTILES, Estimate, EvaluationFacts, TrainingFacts
     from models.registry import ARCHITECTURES
     from models.sizes import SIZES
     from models.strict_json import parse
@@ -185,16 +184,23 @@ def write_tiny_bundle(
     torch.manual_seed(seed)
     maps, head_maps = (4, 8) if channels == 1 else (6, 12)
     depth = {"dilations": [1] * layers} if architecture.endswith("cnn") else {"num_layers": layers}
+    net: dict[str, Any] = {"width": maps, **depth, "first_kernel": 3, "head_width": head_maps}
+    if architecture == "multi_scale":
+        net = {scale: {"kind": "row_lstm", **net} for scale in ("small", "large")}
+        net |= {"level": 1, "map_width": maps, "map_kernel": 3}
     model = ARCHITECTURES[architecture](
-        channels=channels,
-        num_levels=num_levels,
-        width=maps,
-        **depth,
-        first_kernel=3,
-        head_width=head_maps,
-        num_classes=num_classes,
+        channels=channels, num_levels=num_levels, num_classes=num_classes or len(tags) or embedding, **net
     )
-    names = tuple(f"class {index}" for index in range(num_classes))
+    for parameter in model.parameters() if tags or embedding else ():
+        parameter.data.mul_(3)  # so that another condition is another image, small as it is
+    conditioning: Conditioning = Unconditional("none")
+    if num_classes:
+        conditioning = ByClass("class", tuple(f"class {index}" for index in range(num_classes)))
+    elif tags:
+        conditioning = ByTags("tags", tags)
+    elif embedding:
+        conditioning = ByEmbedding("embedding", embedding, normalised=True)
+    encoder = Encoder(channels, num_levels, height, width, embedding, (4,), 8, True) if embedding else None
     highest = -0.5 * height * width * channels
     evaluation = EvaluationFacts(
         data="random pixels",
@@ -212,9 +218,65 @@ def write_tiny_bundle(
         channels=channels,
         num_levels=num_levels,
         head="bernoulli" if num_levels == 2 else "categorical",
-        conditioning=ByClass("class", names) if num_classes else Unconditional("none"),
+        conditioning=conditioning,
+        encoder=EncoderSizes((4,), 8) if embedding else None,
         weights_sha256="",
         training=TrainingFacts("none", "none", seed, 0, 0, 0.0),
         evaluation=evaluation,
+    )
+    card = f"# {bundle_id}\n\nRandom weights.\n"
+    return write_bundle(folder / bundle_id, model, config, card, encoder=encoder).weights_sha256
+
+
+def write_tiny_density(
+    folder: Path,
+    bundle_id: str,
+    *,
+    architecture: Literal["ride", "mcgsm"] = "ride",
+    seed: int = 0,
+    layers: int = 1,
+    gain: float = 0.9,
+) -> str:
+    """The same of a density of bytes around 128, for images of any size. More `layers` of RIDE take longer; with a
+    `gain` above 1 pixels grow from left to right."""
+    import torch
+
+    from models.bundle import write_bundle
+    from models.bundle_config import FORMAT, BundleConfig, DensityPixels
+    from models.conditioning import Unconditional
+    from models.facts import NUM_QUANTILES, DensityFacts, Estimate, TrainingFacts
+    from models.mcgsm import MCGSM
+    from models.ride import RIDE
+    from models.sizes import SIZES
+    from models.strict_json import parse
+
+    torch.manual_seed(seed)
+    model = MCGSM(5, 3, 2, 4) if architecture == "mcgsm" else RIDE(8, layers, 5, 3, 2, 4)
+    model.whitening.mean.fill_(128)
+    model.whitening.log_scale.fill_(3)
+    model.whitening.inputs.div_(40)
+    model.whitening.predictor[-1] = gain
+    evaluation = DensityFacts(
+        data="random pixels",
+        num_images=100,
+        density_bits_per_pixel=Estimate(1.5, 0.1),
+        reachable_bits_per_pixel=Estimate(1.6, 0.1),
+        bits_per_dim_bound=Estimate(6.5, 0.1),
+        score_quantiles=tuple(q / 25 for q in range(NUM_QUANTILES)),
+    )
+    config = BundleConfig(
+        format=FORMAT,
+        id=bundle_id,
+        architecture=architecture,
+        sizes=parse(SIZES[architecture], model.sizes()),
+        image="any",
+        channels=1,
+        num_levels=0,
+        head="mcgsm",
+        conditioning=Unconditional("none"),
+        weights_sha256="",
+        training=TrainingFacts("none", "none", seed, 0, 0, 0.0),
+        evaluation=evaluation,
+        pixels=DensityPixels("uniform", 10.0, 240.0),
     )
     return write_bundle(folder / bundle_id, model, config, f"# {bundle_id}\n\nRandom weights.\n").weights_sha256

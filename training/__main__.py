@@ -1,4 +1,4 @@
-"""`python -m training data|fit|bundle|measure|evaluate|classify`: where the shipped weights come from."""
+"""`python -m training data|fit|bundle|evaluate|classify`: where the shipped weights come from."""
 
 import argparse
 import dataclasses
@@ -6,8 +6,11 @@ import sys
 from pathlib import Path
 
 from models.bundle_config import BundleError
+from models.conditioning import ByClass
+from models.facts import EvaluationFacts
+from training.card import summary
 from training.config import ConfigError, read_fit_config
-from training.datasets import DATASETS, data_root, prepare
+from training.datasets import DATASETS, data_root, find, prepare
 from training.fetch import DataError
 from training.memory import keep_freed_memory
 
@@ -31,7 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     data = commands.add_parser("data", help="fetch a data set and check it")
     data.add_argument("name", choices=sorted(DATASETS))
     data.set_defaults(run=_data)
-    fit = commands.add_parser("fit", help="train, or go on where a run was interrupted; then as `bundle`, or `measure`")
+    fit = commands.add_parser("fit", help="train, or go on where a run was interrupted; then as `bundle`")
     bundle = commands.add_parser("bundle", help="evaluate the best checkpoint of a run and write its bundle")
     fit.set_defaults(run=_fit)
     bundle.set_defaults(run=_bundle)
@@ -40,9 +43,6 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--checkpoints", type=Path, default=Path("checkpoints"), help="where bundles lie")
         command.add_argument("--skip-classifier", action="store_true", help="do not let the classifier name samples")
     fit.add_argument("--no-bundle", action="store_true", help="train only")
-    measure = commands.add_parser("measure", help="bit/px of whole test images, of the best checkpoints of runs")
-    measure.add_argument("configs", type=Path, nargs="+", help="each is also compared with the first")
-    measure.set_defaults(run=_measure)
     for name, run, text in (
         ("evaluate", _evaluate, "recompute the likelihood of the test images and compare it with what the bundle says"),
         ("classify", _classify, "draw 1,000 samples and count those that a classifier names as asked"),
@@ -65,40 +65,25 @@ def _fit(options: argparse.Namespace) -> int:
     config = read_fit_config(options.config)
     prepare(config.data, options.data)
     print(fit(config, options.runs, options.data))
-    if config.crop:
-        return 0 if options.no_bundle else _measure(argparse.Namespace(**vars(options), configs=[options.config]))
     return 0 if options.no_bundle else _bundle(options)
 
 
 def _bundle(options: argparse.Namespace) -> int:
-    from training.ship import bundle_run
+    from training.ship import bundle_density, bundle_run
+    from training.ship_conditioned import bundle_conditioned
 
     config = read_fit_config(options.config)
-    if config.crop:
-        raise ConfigError(f"{config.id} is a density: `measure` it")
     prepare(config.data, options.data)
-    written = bundle_run(config, options.runs, options.data, options.checkpoints, not options.skip_classifier)
-    print(f"{options.checkpoints / written.id}: {written.evaluation.log_prob_nats}, {written.evaluation.classifier}")
-    return 0
-
-
-def _measure(options: argparse.Namespace) -> int:
-    from training.greys import load_greys
-    from training.measure import difference, rates, summary
-    from training.ship import read_checkpoint
-
-    measured = {}
-    for path in options.configs:
-        config = read_fit_config(path)
-        if not config.crop:
-            raise ConfigError(f"{config.id} is no density: `bundle` measures it")
-        model, _ = read_checkpoint(options.runs / config.id / "best.ckpt", config)
-        prepare(config.data, options.data)
-        measured[config.id] = rates(model, load_greys(config.data, options.data)["test"], progress=True)
-        print(summary(config.id, measured[config.id]))
-    first, *others = measured
-    for other in others:
-        print(f"{first} above {other}: {difference(measured[first], measured[other])} bit/px")
+    if config.crop:
+        compared = [read_fit_config(options.config.parent / f"{name}.toml") for name in config.compare]
+        written = bundle_density(config, compared, options.runs, options.data, options.checkpoints)
+    elif config.encoder or find(config.data).tag_names:
+        written = bundle_conditioned(config, options.runs, options.data, options.checkpoints)
+    else:
+        written = bundle_run(config, options.runs, options.data, options.checkpoints, not options.skip_classifier)
+    print(f"{options.checkpoints / written.id}:")
+    for line in summary(written.evaluation):
+        print(f"  {line}")
     return 0
 
 
@@ -119,14 +104,16 @@ def _classify(options: argparse.Namespace) -> int:
     bundle = load_bundle(options.bundle)
     data = data_of(bundle)
     prepare(data.name, options.data)
-    if not bundle.model.context_size:
-        raise ConfigError(f"{bundle.config.id} is not conditional: its samples are asked to be nothing")
+    if not isinstance(bundle.config.conditioning, ByClass):
+        raise ConfigError(f"{bundle.config.id} is not told a class: its samples are asked to be none")
     if data.channels > 1:
         raise ConfigError(f"{bundle.config.id} draws in colour: the classifier knows grey images only")
+    told = bundle.config.evaluation
+    assert isinstance(told, EvaluationFacts)  # no density is conditional
     measured = judge_samples(bundle.model, data, options.data, options.runs)
-    print(f"told {bundle.config.evaluation.classifier}\nnow  {measured}")
+    print(f"told {told.classifier}\nnow  {measured}")
     if options.write:
-        evaluation = dataclasses.replace(bundle.config.evaluation, classifier=measured)
+        evaluation = dataclasses.replace(told, classifier=measured)
         rewrite(bundle, evaluation, _limits(bundle.config.id))
     return 0
 

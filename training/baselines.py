@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from models.bundle_config import Baselines
+from models.facts import Baselines
 from training.datasets import Split
 from training.evaluate import estimate
 

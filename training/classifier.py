@@ -34,15 +34,15 @@ class Classifier(nn.Sequential):
         )
 
 
-def trained_classifier(train: Split, cache: Path, progress: bool = False) -> Classifier:
-    """The classifier for 256-level images `train`; read from `cache`, a folder, if it was trained before."""
+def trained_classifier(train: Split, cache: Path, progress: bool = False, num_levels: int = 256) -> Classifier:
+    """The classifier for images `train`; read from `cache`, a folder, if it was trained before."""
     digest = hashlib.sha256(train.images.numpy().tobytes()).hexdigest()[:16]
     path = cache / f"classifier-{digest}.safetensors"
     classifier = Classifier()
     if path.exists():
         classifier.load_state_dict(safetensors.torch.load_file(path))
         return classifier.eval()
-    classifier = train_classifier(train, EPOCHS * (len(train) // BATCH), progress)
+    classifier = train_classifier(train, EPOCHS * (len(train) // BATCH), progress, num_levels)
     cache.mkdir(parents=True, exist_ok=True)
     fresh = path.with_suffix(".new")
     safetensors.torch.save_file(classifier.state_dict(), fresh)
@@ -50,7 +50,7 @@ def trained_classifier(train: Split, cache: Path, progress: bool = False) -> Cla
     return classifier
 
 
-def train_classifier(train: Split, num_steps: int, progress: bool = False) -> Classifier:
+def train_classifier(train: Split, num_steps: int, progress: bool = False, num_levels: int = 256) -> Classifier:
     """Adam with a linear fall of the learning rate to 0."""
     torch.manual_seed(SEED)
     classifier = Classifier()
@@ -58,7 +58,7 @@ def train_classifier(train: Split, num_steps: int, progress: bool = False) -> Cl
     for step in tqdm(range(num_steps), "classifier", disable=not progress):
         optimizer.param_groups[0]["lr"] = LEARNING_RATE * (1 - step / num_steps)
         chosen = batch_indices(len(train), BATCH, SEED, step)
-        loss = F.cross_entropy(classifier(_scaled(train.images[chosen])), train.labels[chosen])
+        loss = F.cross_entropy(classifier(_scaled(train.images[chosen], num_levels)), train.labels[chosen])
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -66,11 +66,11 @@ def train_classifier(train: Split, num_steps: int, progress: bool = False) -> Cl
 
 
 @torch.inference_mode()
-def share_named(classifier: Classifier, images: Tensor, labels: Tensor) -> float:
-    """The share of images [image, 1, 28, 28] (256 levels) that the classifier names as `labels` [image] say."""
-    named = torch.cat([classifier(_scaled(part)).argmax(1) for part in torch.split(images, 500)])
+def share_named(classifier: Classifier, images: Tensor, labels: Tensor, num_levels: int = 256) -> float:
+    """The share of images [image, 1, 28, 28] of levels that the classifier names as `labels` [image] say."""
+    named = torch.cat([classifier(_scaled(part, num_levels)).argmax(1) for part in torch.split(images, 500)])
     return (named == labels).double().mean().item()
 
 
-def _scaled(images: Tensor) -> Tensor:
-    return images.float() / 255
+def _scaled(images: Tensor, num_levels: int) -> Tensor:
+    return images.float() / (num_levels - 1)

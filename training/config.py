@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from models.sizes import DENSITIES, SIZES, Architecture
+from models.strict_json import FieldError, parse
+from training.encoder_config import EncoderConfig
 
 
 class ConfigError(ValueError):
@@ -19,7 +21,8 @@ class FitConfig:
     Attributes:
         id: name of the bundle and of the folder in `runs/`.
         data: a name known to `training.datasets`.
-        conditional: the model is told the class of every image.
+        conditional: the model is told the class of every image or its tags, as `data` knows them, or what `encoder`
+            makes of it.
         sizes: constructor arguments of the model besides channels, levels and classes.
         seed: of the weights, the order of images and dropout.
         batch_size: images a step.
@@ -34,7 +37,11 @@ class FitConfig:
         bf16: autocast of the network to bfloat16; the loss stays in float32.
         compile: let torch.compile (needs a C++ compiler) speed up the step.
         crop: side of the square crops that a density is trained on; 0 for a model of levels, which sees whole images.
-        flip: mirror half of the crops left to right.
+        flip: mirror half of the crops left to right; of whole images, see mirrored ones too.
+        encoder: what makes of an image the vector that the model is told; the table `[encoder]`, `[encoder.metric]`.
+        context_dropout: share of the training images of which the model is told nothing: a vector of zeros. Of tags, so
+            many are left out of the others' vectors, too, so that an image may have more than is asked for.
+        compare: ids of runs on the same data that a density's bundle is measured against; their configs lie beside it.
         limits: known limits of the finished model, one a line, for its card.
     """
 
@@ -57,6 +64,9 @@ class FitConfig:
     compile: bool = True
     crop: int = 0
     flip: bool = False
+    encoder: EncoderConfig | None = None
+    context_dropout: float = 0.0
+    compare: tuple[str, ...] = ()
     limits: str = ""
 
 
@@ -69,9 +79,12 @@ def read_fit_config(path: Path) -> FitConfig:
     known = {f.name: f for f in fields(FitConfig)}
     if unknown := sorted(set(values) - set(known)):
         raise ConfigError(f"{path}: unknown {', '.join(unknown)}; there are {', '.join(known)}")
+    if not isinstance(values.get("compare", []), list):
+        raise ConfigError(f"{path}: compare must be a list of ids")
     try:
-        config = FitConfig(**values)
-    except TypeError as error:
+        encoder = parse(EncoderConfig, values["encoder"], "encoder") if "encoder" in values else None
+        config = FitConfig(**{**values, "compare": tuple(values.get("compare", ())), "encoder": encoder})
+    except (TypeError, FieldError) as error:
         raise ConfigError(f"{path}: {error}") from error
     for name in (
         "batch_size",
@@ -88,8 +101,14 @@ def read_fit_config(path: Path) -> FitConfig:
         raise ConfigError(f"{path}: architecture must be one of {', '.join(SIZES)}, not {config.architecture!r}")
     if (config.crop > 0) != (config.architecture in DENSITIES):
         raise ConfigError(f"{path}: crop must be positive for a density, and only for one")
+    if config.compare and not config.crop:
+        raise ConfigError(f"{path}: only a density is compared with other runs")
     if config.crop and config.bf16:
         raise ConfigError(f"{path}: a density is trained in float32: bf16 must be false")
+    if not config.conditional and (config.encoder or config.context_dropout):
+        raise ConfigError(f"{path}: an encoder and context_dropout are for a model that is conditional")
+    if not 0 <= config.context_dropout < 1:
+        raise ConfigError(f"{path}: context_dropout must be in [0, 1)")
     if not 0 <= config.ema_decay < 1:
         raise ConfigError(f"{path}: ema_decay must be in [0, 1)")
     return config

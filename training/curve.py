@@ -26,6 +26,7 @@ def averaged(curve: list[Point], num_points: int = 40) -> list[Point]:
 
 def curve_svg(curves: dict[str, list[Point]], unit: str, width: int = 640, height: int = 320) -> str:
     """Lines over steps, each with its name; the vertical axis ends at what the first tenth of the steps reached."""
+    curves = {name: curve for name, curve in curves.items() if curve}
     points = [point for curve in curves.values() for point in curve]
     last = max(step for step, _ in points)
     settled = [value for step, value in points if step > last / 10]
@@ -39,13 +40,13 @@ def curve_svg(curves: dict[str, list[Point]], unit: str, width: int = 640, heigh
 
     lines = []
     for k, (name, curve) in enumerate(curves.items()):
-        color = ("#0b5fa5", "#b05a00")[k % 2]
+        color = ("#0b5fa5", "#b05a00", "#3f7d20")[k % 3]
         path = " ".join(place(*point) for point in curve if point[0] > last / 10)
         lines.append(f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="1.5"/>')
         lines.append(f'<text x="{width - margin}" y="{margin + 16 * k}" text-anchor="end" fill="{color}">{name}</text>')
     lines += [
-        f'<text x="4" y="{margin}">{high:.1f}</text>',
-        f'<text x="4" y="{height - margin}">{low:.1f}</text>',
+        f'<text x="4" y="{margin}">{high:.2f}</text>',
+        f'<text x="4" y="{height - margin}">{low:.2f}</text>',
         f'<text x="4" y="20">{unit}</text>',
         f'<text x="{width - margin}" y="{height - 20}" text-anchor="end">{last} steps</text>',
     ]

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from training.emoji import EMOJI_SHA256, GROUPS, NUM_EMOJI_VALIDATION, emoji_fetcher
+from training.emoji_tags import EMOJI_TAGS_SHA256, TAGS, emoji_tags_fetcher
+from training.faces import FACES_LEVELS, FACES_SHA256, NUM_FACES_VALIDATION, PEOPLE, fetch_faces
 from training.fetch import (
     FASHION_SHA256,
     FILES,
@@ -57,6 +59,7 @@ BINARY_SHA256 = {
 class Dataset:
     """What is known of a data set before its files are read; they tell how high and wide its images are.
 
+    `class_names` where every image has one class, `tag_names` where it has some of several tags; a density's has none.
     `num_validation`: how many images, the last of its training files, validate; of no meaning for a density's set.
     """
 
@@ -69,11 +72,15 @@ class Dataset:
     fetch: Callable[[Path], None]
     channels: int = 1
     num_validation: int = NUM_VALIDATION
+    tag_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Images [image, channel, row, col] of integer levels, uint8, and their classes [image], int64."""
+    """Images [image, channel, row, col] of integer levels, uint8, and what is told of them.
+
+    `labels`: classes [image], int64; or tags [image, tag], 0 or 1; or embeddings [image, size], float32.
+    """
 
     images: Tensor
     labels: Tensor
@@ -174,6 +181,28 @@ DATASETS = {
                 num_validation=NUM_EMOJI_VALIDATION,
             )
             for side, sha256 in EMOJI_SHA256.items()
+        ),
+        Dataset(
+            "emoji32-tags",
+            "emoji of Google (Noto) and Twitter (Twemoji) on white, 32x32, with tags",
+            "Apache-2.0 (Noto), CC BY 4.0 (Twemoji)",
+            256,
+            (),
+            EMOJI_TAGS_SHA256,
+            emoji_tags_fetcher(32),
+            channels=3,
+            num_validation=NUM_EMOJI_VALIDATION,
+            tag_names=TAGS,
+        ),
+        Dataset(
+            "faces",
+            "ORL faces, 40 people, 32x32, 32 levels of grey",
+            "research use, credit AT&T Laboratories Cambridge",
+            FACES_LEVELS,
+            PEOPLE,
+            FACES_SHA256,
+            fetch_faces,
+            num_validation=NUM_FACES_VALIDATION,
         ),
         Dataset(
             "bsds300",

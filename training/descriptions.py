@@ -3,11 +3,16 @@
 from models.sizes import (
     Architecture,
     ConvolutionalSizes,
+    DiagonalBiLSTMNet,
     DiagonalBiLSTMSizes,
     GatedPixelCNNSizes,
     MCGSMSizes,
+    MultiScaleSizes,
+    Net,
+    PixelCNNNet,
     PixelCNNSizes,
     RIDESizes,
+    RowLSTMNet,
     RowLSTMSizes,
     Sizes,
 )
@@ -17,6 +22,7 @@ TITLES: dict[Architecture, str] = {
     "pixel_cnn": "A PixelCNN (van den Oord et al. 2016, arXiv 1601.06759)",
     "row_lstm": "A Row LSTM (PixelRNN, van den Oord et al. 2016, arXiv 1601.06759)",
     "diagonal_bilstm": "A Diagonal BiLSTM (PixelRNN, van den Oord et al. 2016, arXiv 1601.06759)",
+    "multi_scale": "A multi-scale PixelRNN (van den Oord et al. 2016, arXiv 1601.06759)",
     "mcgsm": "An MCGSM (Theis, Hosseini & Bethge 2012)",
     "ride": "RIDE (Theis & Bethge 2015, arXiv 1506.03478)",
 }
@@ -36,17 +42,39 @@ def layers_text(sizes: Sizes) -> str:
             return f"{_recurrent(sizes)} It sees a triangle that opens upwards: pixels beside it are never seen."
         case DiagonalBiLSTMSizes():
             return f"{_recurrent(sizes)} It sees every earlier pixel, but for the last of the row above."
+        case MultiScaleSizes():
+            return _two_nets(sizes)
         case MCGSMSizes():
             return f"It sees the causal half of {sizes.neighbourhood}x{sizes.neighbourhood} pixels. {_mixture(sizes)}"
         case RIDESizes():
             return (
-                f"{sizes.num_layers} spatial LSTM layers with {sizes.width} hidden units over the causal half of "
+                f"{sizes.num_layers} spatial LSTM {'layer' if sizes.num_layers == 1 else 'layers'} with "
+                f"{sizes.width} hidden units over the causal half of "
                 f"{sizes.neighbourhood}x{sizes.neighbourhood} pixels. {_mixture(sizes)}"
             )
 
 
 def _mixture(sizes: MCGSMSizes | RIDESizes) -> str:
     return f"{sizes.num_components} components of {sizes.num_scales} scales, {sizes.num_features} features."
+
+
+def _two_nets(sizes: MultiScaleSizes) -> str:
+    zoom = 1 << sizes.level
+    return (
+        f"Two nets: {_net(sizes.small)} for every {zoom}th row and column of the image, which is drawn first; and "
+        f"{_net(sizes.large)} for the whole of it, told by deconvolutions of the first ({sizes.map_kernel}x"
+        f"{sizes.map_kernel}, {sizes.map_width} maps) what is to be there."
+    )
+
+
+def _net(net: Net) -> str:
+    match net:
+        case PixelCNNNet():
+            return f"a PixelCNN of {len(net.dilations)} blocks with h = {net.width}"
+        case RowLSTMNet():
+            return f"a Row LSTM of {net.num_layers} layers with h = {net.width}"
+        case DiagonalBiLSTMNet():
+            return f"a Diagonal BiLSTM of {net.num_layers} layers with h = {net.width}"
 
 
 def _recurrent(sizes: RowLSTMSizes | DiagonalBiLSTMSizes) -> str:

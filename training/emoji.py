@@ -50,7 +50,7 @@ NUM_EMOJI_VALIDATION = 392  # the last of the training files
 _VERSION = "16.0.0"
 _SIDE = 64
 _JOINER, _PLAIN = "-200D-", "FE0F"
-_TONES = ("1F3FB", "1F3FC", "1F3FD", "1F3FE", "1F3FF")
+TONES = ("1F3FB", "1F3FC", "1F3FD", "1F3FE", "1F3FF")
 _WOMAN, _MAN, _TO_THE_RIGHT = "2640", "2642", "27A1"
 _ADULT, _CHILD, _ELDER = "1F9D1", "1F9D2", "1F9D3"
 _ANY_SEX = {"1F468": _ADULT, "1F469": _ADULT, "1F466": _CHILD, "1F467": _CHILD, "1F474": _ELDER, "1F475": _ELDER}
@@ -63,6 +63,7 @@ class Drawing:
     vendor: str
     file: str
     group: str
+    subgroup: str
     code_points: str
     tones: tuple[str, ...]
 
@@ -86,7 +87,7 @@ def base_emoji(code_points: str) -> str:
     """
     parts = []
     for place, part in enumerate(code_points.split(_JOINER)):
-        points = [_ANY_SEX.get(point, point) for point in part.split("-") if point not in (*_TONES, _PLAIN)]
+        points = [_ANY_SEX.get(point, point) for point in part.split("-") if point not in (*TONES, _PLAIN)]
         if place == 0 or points[0] not in (_WOMAN, _MAN, _TO_THE_RIGHT):
             parts.append("-".join(points))
     return _JOINER.join(parts)
@@ -98,7 +99,8 @@ def drawings(vendor: str, table: list[dict[str, Any]]) -> Iterator[Drawing]:
         if entry["category"] in GROUPS:
             for tones, drawn in [("", entry), *entry.get("skin_variations", {}).items()]:
                 of_skin = tuple(tones.split("-")) if tones else ()
-                yield Drawing(vendor, drawn["image"], entry["category"], drawn["unified"], of_skin)
+                groups = entry["category"], entry["subcategory"]
+                yield Drawing(vendor, drawn["image"], *groups, drawn["unified"], of_skin)
 
 
 def on_white(image: Image.Image, side: int) -> np.ndarray:
@@ -115,35 +117,46 @@ def on_white(image: Image.Image, side: int) -> np.ndarray:
     return mean.astype(np.uint8)
 
 
-def split_files(pictures: Mapping[Drawing, np.ndarray]) -> dict[str, bytes]:
+def group_of(drawing: Drawing) -> np.ndarray:
+    """The number of its group, uint8."""
+    return np.array(list(GROUPS).index(drawing.group), np.uint8)
+
+
+def split_files(
+    pictures: Mapping[Drawing, np.ndarray], label: Callable[[Drawing], np.ndarray] = group_of
+) -> dict[str, bytes]:
     """The four files of a data set, without pictures that repeat another to the pixel; the last of train validate."""
-    splits: dict[str, list[tuple[np.ndarray, int]]] = {"train": [], "validation": [], "test": []}
+    splits: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {"train": [], "validation": [], "test": []}
     seen: set[bytes] = set()
-    classes = list(GROUPS)
     for drawing, picture in pictures.items():
         if drawing.is_used and picture.tobytes() not in seen:
             seen.add(picture.tobytes())
-            splits[drawing.split].append((picture, classes.index(drawing.group)))
+            splits[drawing.split].append((picture, label(drawing)))
     contents = {}
     for name, members in (("train", splits["train"] + splits["validation"]), ("test", splits["test"])):
         contents[f"{name}-images"] = write_idx(np.stack([picture for picture, _ in members]))
-        contents[f"{name}-labels"] = write_idx(np.array([label for _, label in members], np.uint8))
+        contents[f"{name}-labels"] = write_idx(np.stack([label for _, label in members]))
     return contents
+
+
+def emoji_pictures(scratch: Path, side: int) -> dict[Drawing, np.ndarray]:
+    """All drawings, `side` pixels wide and high, from npm packages of the two vendors, unpacked in `scratch`."""
+    pictures = {}
+    for vendor in VENDORS:
+        name = f"emoji-datasource-{vendor}@{_VERSION}"
+        package = unpack_npm(name, scratch / vendor, f"npm pack {name}, where there is npm")
+        table = json.loads((package / "emoji.json").read_text())
+        for drawing in drawings(vendor, table):
+            content = (package / "img" / vendor / str(_SIDE) / drawing.file).read_bytes()
+            with Image.open(io.BytesIO(content)) as image:
+                pictures[drawing] = on_white(image, side)
+    return pictures
 
 
 def emoji_fetcher(side: int) -> Callable[[Path], None]:
     """Puts the emoji, `side` pixels wide and high, into a directory, from npm packages of the two vendors."""
 
     def unpack(scratch: Path) -> dict[str, bytes]:
-        pictures = {}
-        for vendor in VENDORS:
-            name = f"emoji-datasource-{vendor}@{_VERSION}"
-            package = unpack_npm(name, scratch / vendor, f"npm pack {name}, where there is npm")
-            table = json.loads((package / "emoji.json").read_text())
-            for drawing in drawings(vendor, table):
-                content = (package / "img" / vendor / str(_SIDE) / drawing.file).read_bytes()
-                with Image.open(io.BytesIO(content)) as image:
-                    pictures[drawing] = on_white(image, side)
-        return split_files(pictures)
+        return split_files(emoji_pictures(scratch, side))
 
     return lambda directory: install(directory, unpack, EMOJI_SHA256[side])

@@ -1,30 +1,61 @@
 """Likelihood of test images under a model, and the facts about it that a bundle carries."""
 
+import dataclasses
+import functools
 import math
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from models.base import Model, bits_per_dim
-from models.bundle_config import NUM_QUANTILES, Estimate, EvaluationFacts
+from models.facts import NUM_QUANTILES, Baselines, DensityFacts, Estimate, EvaluationFacts, ScaleFacts
+from models.program import Stage
+from training.contexts import one_hot
 from training.datasets import Split
-from training.fit import one_hot
 
 BATCH = 50
 # What another machine's arithmetic may move: float32 sums of 784 terms, and rounding to NUM_DECIMALS.
 TOLERANCE_NATS = 2e-3
 NUM_DECIMALS = 4
+TOLERANCE_BITS = 2 * 10**-NUM_DECIMALS
+TOLERANCES = {
+    "log_prob_nats": TOLERANCE_NATS,
+    "bits_per_dim": 10**-NUM_DECIMALS,
+    "density_bits_per_pixel": TOLERANCE_BITS,
+    "reachable_bits_per_pixel": TOLERANCE_BITS,
+    "bits_per_dim_bound": TOLERANCE_BITS,
+}
 TOLERANCE_PNG = 0.05  # as a share: compressors differ
 
 
 @torch.inference_mode()
 def scores(model: Model, split: Split, progress: bool = False) -> Tensor:
     """log_prob [image] in nats, float64, of every image (given its class, if the model is conditional)."""
+    return _scores(model.log_prob, model.context_size, split, progress)
+
+
+@torch.inference_mode()
+def scale_scores(model: Model, split: Split, progress: bool = False) -> list[Tensor]:
+    """The same for every image of a chain, given those before it; they sum to `scores`."""
+    found = []
+    for index, stage in enumerate(model.stages()):
+        images = split.images[:, :, :: 1 << stage.level, :: 1 << stage.level]
+        of_stage = functools.partial(_stage_log_prob, model, index)
+        found.append(_scores(of_stage, model.context_size, Split(images, split.labels), progress))
+    return found
+
+
+def _stage_log_prob(model: Model, stage: int, images: Tensor, context: Tensor | None) -> Tensor:
+    return model.stage_map(stage, images, context).sum((1, 2, 3))
+
+
+def _scores(log_prob: Callable[..., Tensor], context_size: int, split: Split, progress: bool) -> Tensor:
     parts = []
     for start in tqdm(range(0, len(split), BATCH), "evaluate", unit_scale=BATCH, unit="img", disable=not progress):
-        context = one_hot(split.labels[start : start + BATCH], model.context_size)
-        parts.append(model.log_prob(split.images[start : start + BATCH], context).double())
+        context = one_hot(split.labels[start : start + BATCH], context_size)
+        parts.append(log_prob(split.images[start : start + BATCH], context).double())
     return torch.cat(parts)
 
 
@@ -40,43 +71,70 @@ def evaluation_facts(log_prob: Tensor, num_dims: int, data: str) -> EvaluationFa
     )
 
 
+def chain_facts(by_scale: Sequence[Tensor], stages: Sequence[Stage], shape: torch.Size, data: str) -> EvaluationFacts:
+    """Facts of `scale_scores` of images [image, channel, row, col] of a `shape`."""
+    _, channels, rows, cols = shape
+    scales = []
+    for log_prob, stage in zip(by_scale, stages, strict=True):
+        height, width = -(-rows >> stage.level), -(-cols >> stage.level)
+        scales.append(ScaleFacts(height, width, estimate(bits_per_dim(log_prob, height * width * channels))))
+    together = torch.stack(list(by_scale)).sum(0)
+    facts = evaluation_facts(together, channels * rows * cols, data)
+    return dataclasses.replace(facts, scales=tuple(scales))
+
+
 def estimate(values: Tensor) -> Estimate:
     """Mean of values [image] and its standard error, sample deviation / sqrt(images)."""
     error = values.double().std(correction=1).item() / math.sqrt(len(values))
     return Estimate(round(values.double().mean().item(), NUM_DECIMALS), round(error, NUM_DECIMALS))
 
 
-def disagreements(told: EvaluationFacts, measured: EvaluationFacts) -> list[str]:
+def disagreements(told: EvaluationFacts | DensityFacts, measured: EvaluationFacts | DensityFacts) -> list[str]:
     """Where a bundle's facts differ from measured ones by more than rounding; one line each."""
-    pairs = {
-        "num_images": (told.num_images, measured.num_images, 0.0),
-        "log_prob_nats.mean": (told.log_prob_nats.mean, measured.log_prob_nats.mean, TOLERANCE_NATS),
-        "log_prob_nats.standard_error": (
-            told.log_prob_nats.standard_error,
-            measured.log_prob_nats.standard_error,
-            TOLERANCE_NATS,
-        ),
-        "bits_per_dim.mean": (told.bits_per_dim.mean, measured.bits_per_dim.mean, 10**-NUM_DECIMALS),
-        "bits_per_dim.standard_error": (
-            told.bits_per_dim.standard_error,
-            measured.bits_per_dim.standard_error,
-            10**-NUM_DECIMALS,
-        ),
-    }
+    pairs: dict[str, tuple[float, float, float]] = {"num_images": (told.num_images, measured.num_images, 0.0)}
+    for name, tolerance in TOLERANCES.items():
+        if hasattr(told, name):
+            a, b = getattr(told, name), getattr(measured, name)
+            pairs[f"{name}.mean"] = (a.mean, b.mean, tolerance)
+            pairs[f"{name}.standard_error"] = (a.standard_error, b.standard_error, tolerance)
     lines = _differing(pairs)
-    if told.baselines and measured.baselines:
-        pairs = {
-            f"baselines.{name}": (getattr(told.baselines, name).mean, getattr(measured.baselines, name).mean, tolerance)
-            for name, tolerance in (
-                ("histogram", 10**-NUM_DECIMALS),
-                ("png", TOLERANCE_PNG * measured.baselines.png.mean),
-            )
-        }
-        lines += _differing(pairs)
+    if isinstance(told, EvaluationFacts) and isinstance(measured, EvaluationFacts):
+        lines += _differing(_baseline_pairs(told.baselines, measured.baselines))
+        lines += _differing(_scale_pairs(told.scales or (), measured.scales or ()))
+    if isinstance(told, DensityFacts) and isinstance(measured, DensityFacts):
+        lines += _differing(_comparison_pairs(told, measured))
     worst = max(abs(a - b) for a, b in zip(told.score_quantiles, measured.score_quantiles, strict=True))
-    if worst > 10 * TOLERANCE_NATS:  # single images scatter more than their mean
+    # Single images scatter more than their mean.
+    if worst > 10 * (TOLERANCE_BITS if isinstance(told, DensityFacts) else TOLERANCE_NATS):
         lines.append(f"score_quantiles: off by up to {worst:.4f}")
     return lines
+
+
+def _scale_pairs(told: Sequence[ScaleFacts], measured: Sequence[ScaleFacts]) -> dict[str, tuple[float, float, float]]:
+    tolerance = 10**-NUM_DECIMALS
+    return {
+        f"scales.{index}.bits_per_dim": (a.bits_per_dim.mean, b.bits_per_dim.mean, tolerance)
+        for index, (a, b) in enumerate(zip(told, measured, strict=True))
+    }
+
+
+def _baseline_pairs(told: Baselines | None, measured: Baselines | None) -> dict[str, tuple[float, float, float]]:
+    if told is None or measured is None:
+        return {}
+    return {
+        f"baselines.{name}": (getattr(told, name).mean, getattr(measured, name).mean, tolerance)
+        for name, tolerance in (("histogram", 10**-NUM_DECIMALS), ("png", TOLERANCE_PNG * measured.png.mean))
+    }
+
+
+def _comparison_pairs(told: DensityFacts, measured: DensityFacts) -> dict[str, tuple[float, float, float]]:
+    """Of the compared models that could be measured again."""
+    known = {comparison.model: comparison for comparison in told.comparisons}
+    return {
+        f"above {now.model}": (known[now.model].above.mean, now.above.mean, TOLERANCE_BITS)
+        for now in measured.comparisons
+        if now.model in known
+    }
 
 
 def _differing(pairs: dict[str, tuple[float, float, float]]) -> list[str]:

@@ -17,21 +17,26 @@ from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
 from models.base import Model, ModelError
+from models.encoder import Encoder
 from models.registry import ARCHITECTURES
 from training.batches import Batch, Batches
 from training.config import ConfigError, FitConfig
+from training.contexts import one_hot
 from training.crops import crop_loaders, fit_whitening
 from training.datasets import Split, find, load
+from training.encoders import auto_encoder, told_splits
 from training.greys import load_greys
 
 
 class Fit(pl.LightningModule):
     """A model with its loss, -log_prob in nats, and its optimiser."""
 
-    def __init__(self, config: FitConfig) -> None:
+    def __init__(self, config: FitConfig, encoder: Encoder | None = None) -> None:
+        """`encoder`: the first half of an auto-encoder, to be trained with the model."""
         super().__init__()
         self.config = config
         self.model = build_model(config)
+        self.encoder = encoder
         if config.bf16:
             self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         # In a tuple, so that it is no submodule: the averaged copy and the state dict know `model` alone.
@@ -44,7 +49,17 @@ class Fit(pl.LightningModule):
         """Mean -log_prob in nats of a batch."""
         images, labels = batch
         with torch.autocast("cpu", torch.bfloat16, enabled=self.config.bf16):
-            return -log_prob(images, one_hot(labels, self.model.context_size)).mean()
+            return -log_prob(images, self.context(images, labels)).mean()
+
+    def context(self, images: Tensor, labels: Tensor) -> Tensor | None:
+        """What the model is told of a batch; while training, of some images nothing."""
+        context = self.encoder(images) if self.encoder else one_hot(labels, self.model.context_size)
+        if context is None or not self.training or not self.config.context_dropout:
+            return context
+        told = torch.rand(len(context), 1) >= self.config.context_dropout
+        if labels.dim() == 2 and not labels.is_floating_point():
+            told = told & (torch.rand(context.shape) >= self.config.context_dropout)
+        return context * told
 
     def on_train_start(self) -> None:
         self.started = time.monotonic()
@@ -84,10 +99,11 @@ def build_model(config: FitConfig) -> Model:
     """The untrained network of a run, its weights a function of the seed; ConfigError if the sizes make none."""
     torch.manual_seed(config.seed)
     data = find(config.data)
-    num_classes = len(data.class_names) if config.conditional else 0
-    if config.crop and data.class_names:
+    names = data.class_names or data.tag_names
+    num_classes = config.encoder.size if config.encoder else len(names) if config.conditional else 0
+    if config.crop and names:
         raise ConfigError(f"{config.id}: {config.data} holds no grey images of any size, which a density takes")
-    if not config.crop and not data.class_names:
+    if not config.crop and not names:
         raise ConfigError(f"{config.id}: {config.data} is a set for densities")
     told = {"channels": data.channels, "num_levels": data.num_levels, "num_classes": num_classes}
     told = {} if config.crop else told
@@ -95,11 +111,6 @@ def build_model(config: FitConfig) -> Model:
         return ARCHITECTURES[config.architecture](**told, **config.sizes)
     except (ModelError, TypeError) as error:
         raise ConfigError(f"{config.id}: sizes make no {config.architecture}: {error}") from error
-
-
-def one_hot(labels: Tensor, num_classes: int) -> Tensor | None:
-    """Context [batch, num_classes], None for an unconditional model."""
-    return torch.nn.functional.one_hot(labels, num_classes).float() if num_classes else None
 
 
 def learning_rate_factor(step: int, config: FitConfig) -> float:
@@ -125,7 +136,7 @@ def fit(config: FitConfig, runs: Path, data_root: Path, progress: bool = True) -
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # tips and the absence of a GPU
     warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")  # that is how one resumes
     folder = runs / config.id
-    module = Fit(config)
+    module = Fit(config, auto_encoder(config, data_root))
     trainer = pl.Trainer(
         accelerator="cpu",
         max_steps=config.max_steps,
@@ -140,21 +151,24 @@ def fit(config: FitConfig, runs: Path, data_root: Path, progress: bool = True) -
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
-    train, validation = loaders(config, data_root, module.model, lambda: trainer.global_step)
+    train, validation = loaders(config, data_root, folder, module.model, lambda: trainer.global_step)
     last = folder / "last.ckpt"
     trainer.fit(module, train, validation, ckpt_path=last if last.exists() else None)
     return folder
 
 
 def loaders(
-    config: FitConfig, data_root: Path, model: Model, next_step: Callable[[], int]
+    config: FitConfig, data_root: Path, folder: Path, model: Model, next_step: Callable[[], int]
 ) -> tuple[DataLoader[Batch], DataLoader[tuple[Tensor, ...]]]:
-    """Training batches from step `next_step` on, and validation images. Fits the whitening of a density to its data."""
+    """Training batches from step `next_step` on, and validation images.
+
+    Fits the whitening of a density to its data, and an encoder by its metric; `folder`, of the run, keeps that one.
+    """
     if config.crop:
         greys = load_greys(config.data, data_root)
         fit_whitening(model, greys["train"], config.seed)
         return crop_loaders(config, greys, next_step)
-    splits = load(config.data, data_root)
+    splits = told_splits(config, load(config.data, data_root), folder, progress=True)
     batches = Batches(splits["train"], config.batch_size, config.seed, next_step)
     validation = DataLoader(_validation(splits["validation"], config.num_validation), batch_size=50)
     return DataLoader(batches, batch_size=None), validation

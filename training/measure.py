@@ -1,7 +1,7 @@
 """Likelihood of whole test images under a density, in bit/px, and whether one model is above another."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -9,13 +9,14 @@ from torch import Tensor
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from models.base import Model
-from models.bundle_config import Estimate
+from models.facts import NUM_QUANTILES, Comparison, DensityFacts
 from training.crops import dequantise
-from training.evaluate import estimate
+from training.evaluate import NUM_DECIMALS, estimate
 
 # Pixels at least this far from the upper, left and right edge have all the neighbours of the widest neighbourhood (9).
 MARGIN = 4
 SEED = 2015
+BITS_OF_A_BYTE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,22 +37,26 @@ def rates(model: Model, images: Sequence[Tensor], progress: bool = False) -> Rat
     every, reachable = [], []
     for index, image in enumerate(tqdm(images, "measure", disable=not progress)):
         pixels = dequantise(image, torch.Generator().manual_seed(SEED + index))
-        bits = model.log_prob_map(pixels[None, None])[0, 0].double() / math.log(2) + 8
+        bits = model.log_prob_map(pixels[None, None])[0, 0].double() / math.log(2) + BITS_OF_A_BYTE
         every.append(bits.mean())
         reachable.append(bits[MARGIN:, MARGIN:-MARGIN].mean())
     return Rates(torch.stack(every), torch.stack(reachable))
 
 
-def difference(of: Rates, over: Rates) -> Estimate:
-    """How much the one model is above the other, in bit/px of all pixels, image by image."""
-    return estimate(of.all_pixels - over.all_pixels)
-
-
-def summary(name: str, measured: Rates) -> str:
-    """A line with both rates, the bound on the code length, and standard errors over images."""
-    every, reachable = estimate(measured.all_pixels), estimate(measured.reachable)
-    return (
-        f"{name}: {every.mean:.4f} ± {every.standard_error:.4f} bit/px over all pixels "
-        f"({8 - every.mean:.4f} bits/dim at most), {reachable.mean:.4f} ± {reachable.standard_error:.4f} over "
-        f"reachable ones; {len(measured.all_pixels)} images"
+def density_facts(measured: Rates, data: str, others: Mapping[str, Rates]) -> DensityFacts:
+    """The facts that a bundle carries. `others`: rates of the models that it is compared with, by name."""
+    quantiles = torch.quantile(measured.all_pixels, torch.linspace(0, 1, NUM_QUANTILES, dtype=torch.float64))
+    return DensityFacts(
+        data=data,
+        num_images=len(measured.all_pixels),
+        density_bits_per_pixel=estimate(measured.all_pixels),
+        reachable_bits_per_pixel=estimate(measured.reachable),
+        bits_per_dim_bound=estimate(BITS_OF_A_BYTE - measured.all_pixels),
+        score_quantiles=tuple(round(q, NUM_DECIMALS) for q in quantiles.tolist()),
+        comparisons=tuple(compared(name, other, measured) for name, other in others.items()),
     )
+
+
+def compared(name: str, other: Rates, own: Rates) -> Comparison:
+    """Another model's rate, and how much `own` is above it, image by image."""
+    return Comparison(name, estimate(other.all_pixels), estimate(own.all_pixels - other.all_pixels))

@@ -6,8 +6,9 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm  # type: ignore[import-untyped]
 
-from engine.draw import draw
+from engine.draw import draw_scales
 from models.base import Model
+from training.contexts import one_hot
 
 SEED = 2016
 
@@ -17,14 +18,20 @@ def draw_samples(
 ) -> Tensor:
     """One sample per label [image], at temperature 1: uint8 levels [image, channel, row, col].
 
-    `labels` are classes for a conditional model; for another only their number counts.
+    `labels` are classes for a conditional model, or vectors [image, size]; for another only their number counts.
     """
-    contexts = None
-    if model.context_size:
-        contexts = list(np.eye(model.context_size, dtype=np.float32)[labels.numpy()])
+    return draw_scaled_samples(model, labels, height, width, seed, progress)[-1]
+
+
+def draw_scaled_samples(
+    model: Model, labels: Tensor, height: int, width: int, seed: int = SEED, progress: bool = False
+) -> list[Tensor]:
+    """The same samples, preceded by the coarse image of each if the model is a chain."""
+    context = one_hot(labels, model.context_size)
+    contexts = None if context is None else list(context.numpy())
     with tqdm(total=len(labels), desc="draw", unit="img", disable=not progress) as bar, torch.inference_mode():
-        images, _ = draw(
-            model.program(),
+        drawn = draw_scales(
+            model.stages(),
             len(labels),
             height,
             width,
@@ -33,7 +40,8 @@ def draw_samples(
             num_slots=100,
             progress=lambda done: bar.update(done - bar.n),
         )
-    return torch.from_numpy(images).movedim(-1, 1)
+    scales = [[d.coarse for d in drawn if d.coarse is not None], [d.values for d in drawn]]
+    return [torch.from_numpy(np.stack(images)).movedim(-1, 1) for images in scales if images]
 
 
 def classes_in_turn(num_images: int, num_classes: int) -> Tensor:

@@ -2,9 +2,12 @@
 
 import dataclasses
 import io
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from models.base import Model
 from models.bundle import Bundle, write_bundle
@@ -14,24 +17,24 @@ from models.bundle_config import (
     FORMAT,
     WEIGHTS_FILE,
     BundleConfig,
-    ByClass,
-    ClassifierFacts,
-    EvaluationFacts,
     ImageShape,
-    TrainingFacts,
-    Unconditional,
 )
+from models.conditioning import ByClass, Unconditional
+from models.facts import ClassifierFacts, DensityFacts, EvaluationFacts, TrainingFacts
 from models.sizes import SIZES
 from models.strict_json import parse
 from training.baselines import baselines
-from training.card import card_text
+from training.card import COARSE_FILE, card_text
 from training.classifier import share_named, trained_classifier
+from training.conditioned import measured_again
 from training.config import ConfigError, FitConfig
 from training.curve import averaged, curve_svg, read_curve
 from training.datasets import DATASETS, Dataset, find, load
-from training.evaluate import disagreements, evaluation_facts, scores
+from training.density import compared_bundles, density_picture, measure_density, pixels_of
+from training.evaluate import chain_facts, disagreements, evaluation_facts, scale_scores, scores
 from training.fit import build_model
-from training.samples import classes_in_turn, draw_samples, grid, pictured
+from training.greys import load_greys
+from training.samples import classes_in_turn, draw_samples, draw_scaled_samples, grid, pictured
 
 NUM_JUDGED = 1_000
 
@@ -49,21 +52,53 @@ def bundle_run(config: FitConfig, runs: Path, data_root: Path, checkpoints: Path
         evaluation = dataclasses.replace(evaluation, classifier=judge_samples(model, data, data_root, runs))
     height, width = load(data.name, data_root)["test"].images.shape[-2:]
     bundle = BundleConfig(
-        format=FORMAT,
-        id=config.id,
-        architecture=config.architecture,
-        sizes=parse(SIZES[config.architecture], model.sizes()),
+        **described(config, model),
         image=ImageShape(height, width),
-        channels=model.channels,
-        num_levels=model.num_levels,
         head="bernoulli" if model.num_levels == 2 else "categorical",
         conditioning=ByClass("class", data.class_names) if model.context_size else Unconditional("none"),
-        weights_sha256="",
         training=training,
         evaluation=evaluation,
     )
-    extras = {"samples.png": picture(model, height, width), "curve.svg": _curve(run).encode()}
+    curves = {name: averaged(read_curve(run, f"{name}_nats")) for name in ("train", "validation")}
+    extras = pictures(model, height, width) | {"curve.svg": curve_svg(curves, "nats an image").encode()}
     return write_bundle(checkpoints / config.id, model, bundle, card_text(bundle, config.limits), extras)
+
+
+def bundle_density(
+    config: FitConfig, compared: Sequence[FitConfig], runs: Path, data_root: Path, checkpoints: Path
+) -> BundleConfig:
+    """The same for a density, beside the best checkpoints of other runs on the same data."""
+    model, training = read_checkpoint(runs / config.id / "best.ckpt", config)
+    others = {other.id: read_checkpoint(runs / other.id / "best.ckpt", other)[0] for other in compared}
+    bundle = BundleConfig(
+        **described(config, model),
+        image="any",
+        head="mcgsm",
+        conditioning=Unconditional("none"),
+        training=training,
+        evaluation=measure_density(model, others, find(config.data), data_root),
+        pixels=pixels_of(load_greys(config.data, data_root)["train"]),
+    )
+    curves = {config.id: averaged(read_curve(runs / config.id, "validation_bits_per_dim"))}
+    curves |= {name: averaged(read_curve(runs / name, "validation_bits_per_dim")) for name in others}
+    extras = {
+        "samples.png": density_picture([model, *others.values()]),
+        "curve.svg": curve_svg(curves, "bits/dim, an upper bound; validation crops").encode(),
+    }
+    return write_bundle(checkpoints / config.id, model, bundle, card_text(bundle, config.limits), extras)
+
+
+def described(config: FitConfig, model: Model) -> dict[str, Any]:
+    """What any bundle says of the model itself."""
+    return {
+        "format": FORMAT,
+        "id": config.id,
+        "architecture": config.architecture,
+        "sizes": parse(SIZES[config.architecture], model.sizes()),
+        "channels": model.channels,
+        "num_levels": model.num_levels,
+        "weights_sha256": "",
+    }
 
 
 def read_checkpoint(path: Path, config: FitConfig) -> tuple[Model, TrainingFacts]:
@@ -72,7 +107,7 @@ def read_checkpoint(path: Path, config: FitConfig) -> tuple[Model, TrainingFacts
         raise ConfigError(f"{path} is not there: the run has not been validated yet")
     checkpoint = torch.load(path, weights_only=True)
     model = build_model(config)
-    model.load_state_dict({name.removeprefix("model."): value for name, value in checkpoint["state_dict"].items()})
+    model.load_state_dict(part_of(checkpoint, "model."))
     steps, data = checkpoint["global_step"], find(config.data)
     facts = TrainingFacts(
         data=data.title,
@@ -85,11 +120,21 @@ def read_checkpoint(path: Path, config: FitConfig) -> tuple[Model, TrainingFacts
     return model.eval(), facts
 
 
+def part_of(checkpoint: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """The weights of one part of what was fitted, by their names in it."""
+    weights = checkpoint["state_dict"].items()
+    return {name.removeprefix(prefix): value for name, value in weights if name.startswith(prefix)}
+
+
 def measure(model: Model, data: Dataset, data_root: Path, progress: bool = True) -> EvaluationFacts:
     """Likelihood of the test images, and of images in colour what other codes need."""
     splits = load(data.name, data_root)
     test = splits["test"]
-    facts = evaluation_facts(scores(model, test, progress), test.images[0].numel(), f"{data.title}, test set")
+    told = f"{data.title}, test set"
+    if len(stages := model.stages()) > 1:
+        facts = chain_facts(scale_scores(model, test, progress), stages, test.images.shape, told)
+    else:
+        facts = evaluation_facts(scores(model, test, progress), test.images[0].numel(), told)
     if data.channels == 1:
         return facts
     return dataclasses.replace(facts, baselines=baselines(splits, data.num_levels))
@@ -114,10 +159,11 @@ def recheck(bundle: Bundle, data_root: Path, limits: str | None = None, progress
     With `limits` (see `card_text`) the measured facts replace the told ones.
     """
     told = bundle.config.evaluation
-    measured = measure(bundle.model, data_of(bundle), data_root, progress)
-    measured = dataclasses.replace(measured, classifier=told.classifier)
-    for name in ("data", "num_images", "log_prob_nats", "bits_per_dim", "baselines"):
-        print(f"{name:14} told {getattr(told, name)}\n{'':14} now  {getattr(measured, name)}")
+    measured = _measured_again(bundle, data_root, progress)
+    for field in dataclasses.fields(measured):
+        if field.name not in ("score_quantiles", "classifier"):
+            name = field.name
+            print(f"{name:24} told {getattr(told, name)}\n{'':24} now  {getattr(measured, name)}")
     differences = disagreements(told, measured)
     print("\n".join(differences) or "what the bundle says is right")
     if limits is not None:
@@ -125,12 +171,25 @@ def recheck(bundle: Bundle, data_root: Path, limits: str | None = None, progress
     return not differences
 
 
-def rewrite(bundle: Bundle, evaluation: EvaluationFacts, limits: str) -> BundleConfig:
+def _measured_again(bundle: Bundle, data_root: Path, progress: bool) -> EvaluationFacts | DensityFacts:
+    """What a bundle tells, from its weights; what needs more than them (a classifier, a model that is not here) stays
+    as it is told."""
+    told, data = bundle.config.evaluation, data_of(bundle)
+    if isinstance(told, EvaluationFacts) and told.condition is not None:
+        return measured_again(bundle, told, load(data.name, data_root), data.num_levels, progress)
+    if isinstance(told, EvaluationFacts):
+        return dataclasses.replace(measure(bundle.model, data, data_root, progress), classifier=told.classifier)
+    measured = measure_density(bundle.model, compared_bundles(bundle), data, data_root, progress)
+    now = {comparison.model: comparison for comparison in measured.comparisons}
+    return dataclasses.replace(measured, comparisons=tuple(now.get(c.model, c) for c in told.comparisons))
+
+
+def rewrite(bundle: Bundle, evaluation: EvaluationFacts | DensityFacts, limits: str) -> BundleConfig:
     """The same bundle with other evaluation facts, in its config and its card."""
     config = dataclasses.replace(bundle.config, evaluation=evaluation)
     own = {WEIGHTS_FILE, CONFIG_FILE, CARD_FILE}
     extras = {path.name: path.read_bytes() for path in bundle.directory.iterdir() if path.name not in own}
-    return write_bundle(bundle.directory, bundle.model, config, card_text(config, limits), extras)
+    return write_bundle(bundle.directory, bundle.model, config, card_text(config, limits), extras, bundle.encoder)
 
 
 def data_of(bundle: Bundle) -> Dataset:
@@ -141,15 +200,23 @@ def data_of(bundle: Bundle) -> Dataset:
     return found[0]
 
 
-def picture(model: Model, height: int, width: int) -> bytes:
-    """PNG of the first samples; each column of a conditional model is a class."""
+def pictures(model: Model, height: int, width: int) -> dict[str, bytes]:
+    """PNG of the first samples, by file; each column of a conditional model is a class.
+
+    Of a chain there is one more, of the coarse images that they were drawn after.
+    """
     num_images, columns = pictured(model.context_size)
-    samples = draw_samples(model, classes_in_turn(num_images, model.context_size), height, width, progress=True)
+    labels = classes_in_turn(num_images, model.context_size)
+    *coarse, samples = draw_scaled_samples(model, labels, height, width, progress=True)
+    files = {"samples.png": _sheet(samples, model, columns)}
+    for images in coarse:
+        zoom = -(-width // images.shape[-1])
+        enlarged = images.repeat_interleave(zoom, 2).repeat_interleave(zoom, 3)[:, :, :height, :width]
+        files[COARSE_FILE] = _sheet(enlarged, model, columns)
+    return files
+
+
+def _sheet(samples: Tensor, model: Model, columns: int) -> bytes:
     content = io.BytesIO()
     grid(samples, model.num_levels, columns).save(content, "PNG", optimize=True)
     return content.getvalue()
-
-
-def _curve(run: Path) -> str:
-    curves = {name: averaged(read_curve(run, f"{name}_nats")) for name in ("train", "validation")}
-    return curve_svg({name: curve for name, curve in curves.items() if curve}, "nats an image")

@@ -1,30 +1,39 @@
 """From a folder to a card: load the bundle, test it, measure it; or say why not."""
 
 import copy
+import functools
 import logging
 import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
-from engine.admission import LogProbMap, NotAdmitted, check_admission
+from engine.admission import LogProbMap, NotAdmitted, check_admission, check_chain_admission
 from engine.engine import Engine
-from engine.request import DrawRequest, Levels, RowDrawn
+from engine.request import DrawRequest, RowDrawn, Values
 from models.base import Model
 from models.bundle_config import CARD_FILE, BundleConfig, BundleError, ImageShape, read_config
-from models.program import Program
+from models.conditioning import ByEmbedding
+from models.program import Stage
 from models.strict_json import as_json
 from worker.contexts import one_hot
+from worker.embedding import embed
 from worker.loaded_model import Draining, LoadedModel, LoadedModels, NoSuchPrecision
 from worker.protocol import Card, Precision
+from worker.work import draws_in
 
 log = logging.getLogger(__name__)
 
-# A model for images of any size is tried at this one.
+# A model for images of any size is tried at this one; of large images at a smaller one, since the exact test holds all
+# maps of an image in float64.
 DEFAULT_SIZE = (28, 28)
+MAX_SIDE = 64
 MEASURE_S = 0.5
 
 
@@ -36,15 +45,14 @@ def admit(directory: Path, models: LoadedModels) -> Card:
         sha256 = config.weights_sha256
         if config.id != directory.name:  # a link under another name: jobs go by the id, and would find nobody
             raise BundleError(f"id {config.id!r} must be the name of the folder, {directory.name!r}")
-        if not config.num_levels:  # its pixels are float32, where canvases and images take a byte
-            raise BundleError("it is a density; only models of up to 256 levels are served")
         with models.use(directory, config.id, sha256) as loaded:
             height, width = image_size(config)
-            program = loaded.model.program()
-            engine = models.engine(program)
-            check_admission(program, engine, _exact_map(loaded.model), height, width)
+            stages = loaded.model.stages()
+            engine = models.engine(stages)
+            _check_model(loaded.model, stages, engine, height, width)
+            _check_encoder(loaded)
             return _card(
-                directory, loaded, _pixels_per_second(engine, loaded, height, width), _precisions(models, program)
+                directory, loaded, _pixels_per_second(engine, loaded, height, width), _precisions(models, stages)
             )
     except (BundleError, NotAdmitted, OSError) as error:
         reason = str(error)
@@ -56,22 +64,46 @@ def admit(directory: Path, models: LoadedModels) -> Card:
     return Card(id=directory.name, sha256=sha256, status="refused", reason=reason)
 
 
+def _check_encoder(loaded: LoadedModel) -> None:
+    """Raise `NotAdmitted` unless a black image has an embedding of finite numbers."""
+    if loaded.encoder is not None:
+        channels, height, width = loaded.encoder.shape
+        vector = embed(loaded.encoder, np.zeros((height, width, channels), np.uint8))
+        if not np.isfinite(vector).all():
+            raise NotAdmitted("the encoder makes numbers of a black image that are not finite")
+
+
 def image_size(config: BundleConfig) -> tuple[int, int]:
     """Height and width to try a model at."""
-    return (config.image.height, config.image.width) if isinstance(config.image, ImageShape) else DEFAULT_SIZE
+    if not isinstance(config.image, ImageShape):
+        return DEFAULT_SIZE
+    return min(config.image.height, MAX_SIDE), min(config.image.width, MAX_SIDE)
 
 
-def _exact_map(model: Model) -> LogProbMap:
-    """`log_prob_map` in float64, where causality can be asked for to the last bit."""
+def _check_model(model: Model, stages: Sequence[Stage], engine: Engine, height: int, width: int) -> None:
+    """The admission test; in float64, where causality can be asked for to the last bit."""
     exact = copy.deepcopy(model).double()
+    if len(stages) == 1:
+        check_admission(stages[0].program, engine, _numbers(exact.log_prob_map), height, width)
+        return
+    generator, given, maps = torch.Generator().manual_seed(0), None, []
+    for index, stage in enumerate(stages):
+        maps.append(_numbers(functools.partial(exact.stage_map, index, given=given)))
+        shape = 1, stage.program.channels, -(-height >> stage.level), -(-width >> stage.level)
+        given = torch.randint(stage.program.num_levels, shape, generator=generator)
+    check_chain_admission(stages, engine, maps, _numbers(exact.log_prob_map), height, width)
+
+
+def _numbers(log_prob_map: Callable[..., Tensor]) -> LogProbMap:
+    """The same function of arrays."""
 
     @torch.inference_mode()
-    def log_prob_map(x: Levels, context: npt.NDArray[np.float32] | None) -> npt.NDArray[np.float64]:
+    def of_arrays(x: Values, context: npt.NDArray[np.float32] | None) -> npt.NDArray[np.float64]:
         vectors = None if context is None else torch.from_numpy(context).double()
-        maps: npt.NDArray[np.float64] = exact.log_prob_map(torch.from_numpy(x.copy()), vectors).numpy()
+        maps: npt.NDArray[np.float64] = log_prob_map(torch.from_numpy(x.copy()), vectors).numpy()
         return maps
 
-    return log_prob_map
+    return of_arrays
 
 
 def _pixels_per_second(engine: Engine, loaded: LoadedModel, height: int, width: int) -> float:
@@ -81,31 +113,34 @@ def _pixels_per_second(engine: Engine, loaded: LoadedModel, height: int, width: 
     for k in range(engine.num_slots * engine.num_threads):
         engine.add(DrawRequest(str(k), "", height, width, 0, k, context=context))
     with ThreadPoolExecutor(engine.num_threads) as pool:
-        rows_per_second = sum(pool.map(lambda thread: _rows_per_second(engine, thread), range(engine.num_threads)))
-    return round(rows_per_second * width, 1)
+        speeds = pool.map(lambda thread: _thread_pixels_per_second(engine, thread), range(engine.num_threads))
+        return round(sum(speeds), 1)
 
 
-def _rows_per_second(engine: Engine, thread: int) -> float:
+def _thread_pixels_per_second(engine: Engine, thread: int) -> float:
     """Of one thread over `MEASURE_S` or one image a slot; until its first row is done it warms up."""
-    started, rows = time.perf_counter(), _rows_drawn(engine, thread)
-    while engine.num_running(thread) and not rows:
-        rows = _rows_drawn(engine, thread)
-    if engine.num_running(thread):  # else a step was all it took
-        started, rows = time.perf_counter(), 0
-    while engine.num_running(thread) and (not rows or time.perf_counter() - started < MEASURE_S):
-        rows += _rows_drawn(engine, thread)
-    return rows / (time.perf_counter() - started)
+    started, pixels = time.perf_counter(), _pixels_drawn(engine, thread)
+    while draws_in(engine, thread) and not pixels:
+        pixels = _pixels_drawn(engine, thread)
+    if draws_in(engine, thread):  # else a step was all it took
+        started, pixels = time.perf_counter(), 0
+    while draws_in(engine, thread) and (not pixels or time.perf_counter() - started < MEASURE_S):
+        pixels += _pixels_drawn(engine, thread)
+    return pixels / (time.perf_counter() - started)
 
 
-def _rows_drawn(engine: Engine, thread: int) -> int:
-    """Rows that one step of a thread has finished."""
+def _pixels_drawn(engine: Engine, thread: int) -> int:
+    """Pixels of the rows that one step of a thread has finished, of a chain's coarse images, too."""
     outputs = engine.step(thread, room=engine.num_slots - engine.num_running(thread))
-    return sum(isinstance(output, RowDrawn) for output in outputs)
+    return sum(len(output.values) for output in outputs if isinstance(output, RowDrawn))
 
 
-def _precisions(models: LoadedModels, program: Program) -> list[Precision]:
+def _precisions(models: LoadedModels, stages: Sequence[Stage]) -> list[Precision]:
+    """A density is drawn in float32 only: whitening takes differences of neighbours that bfloat16 cannot tell apart."""
+    if stages[-1].program.is_density:
+        return ["float32"]
     try:
-        models.engine(program, "bfloat16")
+        models.engine(stages, "bfloat16")
     except NoSuchPrecision:
         return ["float32"]
     return ["float32", "bfloat16"]
@@ -126,14 +161,21 @@ def _card(directory: Path, loaded: LoadedModel, pixels_per_second: float, precis
         width=shape.width if shape else None,
         channels=config.channels,
         num_levels=config.num_levels,
+        coarse_level=loaded.model.stages()[0].level,
+        pixels=None if config.pixels is None else as_json(config.pixels),
         head=config.head,
-        conditioning=as_json(config.conditioning),
+        conditioning=_conditioning(config),
         training=as_json(config.training),
         evaluation=as_json(config.evaluation),
         pixels_per_second=pixels_per_second,
         profile=loaded.engine.profile,
         precisions=precisions,
     )
+
+
+def _conditioning(config: BundleConfig) -> dict[str, Any]:
+    takes_image = {"takes_image": config.encoder is not None} if isinstance(config.conditioning, ByEmbedding) else {}
+    return as_json(config.conditioning) | takes_image
 
 
 def _title_and_description(path: Path) -> tuple[str, str]:

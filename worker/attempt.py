@@ -31,10 +31,10 @@ class Attempt:
         self._results: list[SampleResult] = []
         self._end: tuple[State, str] | None = None
 
-    def add_row(self, k: int, row: int, levels: bytes) -> None:
-        """A finished row of sample k."""
+    def add_row(self, k: int, row: int, pixels: bytes) -> None:
+        """A finished row of the canvas of sample k."""
         with self._lock:
-            self._rows.append((k, row, levels))
+            self._rows.append((k, row, pixels))
 
     def add_result(self, result: SampleResult) -> None:
         """A finished sample. Its rows were added before."""
@@ -60,7 +60,12 @@ class Attempt:
         """All that the store has not confirmed."""
         with self._lock:
             rows, results, end = list(self._rows), list(self._results), self._end
-        event = [{"sample": k, "row": row, "data": base64.b64encode(levels).decode()} for k, row, levels in rows]
+        request = self.claim.request
+        event = [
+            {"sample": k, "row": shown[0], "data": base64.b64encode(shown[1]).decode()}
+            for k, row, pixels in rows
+            if (shown := request.shown_row(row, pixels))
+        ]
         update = Update(self.claim.job_id, self.claim.attempt, rows, json.dumps(event), results, renew)
         if end is not None:
             update.next_state, update.data = end

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
+from itertools import groupby
 
 import torch
 
@@ -28,7 +29,7 @@ class EngineThreads:
 
     def __init__(self, num_threads: int, on_broken: Callable[[LoadedModel], None]) -> None:
         self._num_threads, self._on_broken = num_threads, on_broken
-        self._work = Work()
+        self._work = Work(num_threads)
         # When the present turn of a thread began, None while it waits; drawing time that it owes before it may score.
         self._turn_began: list[float | None] = [None] * num_threads
         self._debt_s = [0.0] * num_threads
@@ -73,6 +74,7 @@ class EngineThreads:
     def _turn(self, thread: int) -> None:
         """A step of every engine that has images for this thread, and a piece of a score if none is owed to drawing."""
         began = time.monotonic()
+        self._work.interrupts[thread].clear()
         busy = self._work.engines()
         mine = [engine for engine in busy if draws_in(engine, thread)]
         for engine in mine:
@@ -82,10 +84,13 @@ class EngineThreads:
             self._debt_s[thread] = self._score_piece()
 
     def _step(self, engine: Engine, loaded: LoadedModel, thread: int, room: int) -> None:
+        interrupt = self._work.interrupts[thread] if self._work.is_alone(engine) else None
         try:
-            for output in engine.step(thread, room):
-                if run := self._work.run_of(output.id):
-                    run.take(output)
+            outputs = engine.step(thread, room, interrupt)
+            for request_id, of_image in groupby(outputs, key=lambda output: output.id):
+                if run := self._work.run_of(request_id):
+                    for output in of_image:
+                        run.take(output)
                     self._work.forget_ended(run)
         except Exception as error:
             log.exception("the engine of %s failed", loaded.config.id)

@@ -1,11 +1,14 @@
 """A job as it stands in the store, read back as a value."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from worker.protocol import JobRequest, State, decode
+
+Items = Sequence[bytes]
+"""A hash as a script returns it: names and values in turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,8 @@ class JobRecord:
     """One snapshot. Times are seconds since 1970; `expires_at` moves to finish + lifetime when the job ends.
 
     `samples` holds the result of each finished sample, in order of `sample`; `result` what is common to them, once all
-    are done; `error` {code, message} of a failed job; `queue_position` counts the jobs ahead in the bundle's queue.
+    are done; `error` {code, message} of a failed job; `queue_position` counts the jobs ahead in the bundle's queue;
+    `embedded`: see `leases.Claim`.
     """
 
     id: str
@@ -40,10 +44,12 @@ class JobRecord:
     cancel_requested: bool
     queue_position: int | None
     worker: str | None
+    embedded: bytes | None = None
 
 
-def read_record(job_id: str, job: Mapping[bytes, bytes], samples: Mapping[bytes, bytes], rank: int | None) -> JobRecord:
-    """Build a record from the hashes `job:{id}` and `job:{id}:samples`."""
+def read_record(job_id: str, job_items: Items, sample_items: Items, rank: int | None) -> JobRecord:
+    """Build a record from the hashes `job:{id}` and `job:{id}:samples`, and the place in line."""
+    job, samples = _hash(job_items), _hash(sample_items)
     request = decode(JobRequest, job[b"request"])
     results = [json.loads(text) for field, text in samples.items() if field.startswith(b"result:")]
     rows = tuple(int(samples.get(b"rows:%d" % k, 0)) for k in range(request.n))
@@ -63,7 +69,12 @@ def read_record(job_id: str, job: Mapping[bytes, bytes], samples: Mapping[bytes,
         cancel_requested=job[b"cancel"] == b"1",
         queue_position=rank,
         worker=job[b"worker"].decode() if b"worker" in job else None,
+        embedded=job.get(b"embedded"),
     )
+
+
+def _hash(items: Items) -> dict[bytes, bytes]:
+    return dict(zip(items[::2], items[1::2], strict=True))
 
 
 def _seconds(milliseconds: bytes | None) -> float | None:

@@ -22,7 +22,8 @@ MAX_FRUITLESS_ATTEMPTS = 3
 class Claim:
     """A job that is ours as long as `attempt` is its attempt number.
 
-    `canvases[k]` holds the rows of sample k that earlier attempts saved, `finished` the samples with a result.
+    `canvases[k]` holds the rows of sample k that earlier attempts saved, `finished` the samples with a result,
+    `embedded` the vectors that the first of them made of the condition's images.
     """
 
     job_id: str
@@ -32,6 +33,7 @@ class Claim:
     mask: bytes | None
     canvases: list[bytes]
     finished: frozenset[int]
+    embedded: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +88,13 @@ class Leases:
             profile: numeric profile of the engine; rows that another profile drew are forgotten.
         """
         times = (self.limits.lease_ms, self.limits.lifetime_ms, MAX_FRUITLESS_ATTEMPTS)
-        status, attempt = self.client.eval(lua.CLAIM, 0, job_id, worker, token, profile, *times)
-        return self._read_claim(job_id, int(attempt)) if status == b"claimed" else None
+        status, *found = self.client.eval(lua.CLAIM, 0, job_id, worker, token, profile, *times)
+        return _read_claim(job_id, *found) if status == b"claimed" else None
+
+    def keep_embedded(self, job_id: str, attempt: int, vectors: bytes) -> bytes:
+        """Keep with the job what was made of its condition's images; what is kept, that of an earlier call if any."""
+        kept: bytes | None = self.client.eval(lua.KEEP_EMBEDDED, 0, job_id, attempt, vectors)
+        return vectors if kept is None else kept  # None: no longer ours, as the next flush will say
 
     def flush(self, updates: Sequence[Update]) -> list[Outcome]:
         """All updates in one round trip, one atomic script each.
@@ -138,24 +145,6 @@ class Leases:
         self.client.delete(f"{PREFIX}worker:{worker}")
         self.client.zrem(f"{PREFIX}workers", worker)
 
-    def _read_claim(self, job_id: str, attempt: int) -> Claim | None:
-        key = f"{PREFIX}job:{job_id}"
-        job: dict[bytes, bytes] = self.client.hgetall(key)  # type: ignore[assignment]
-        samples: dict[bytes, bytes] = self.client.hgetall(f"{key}:samples")  # type: ignore[assignment]
-        if not job:  # deleted since
-            return None
-        record = read_record(job_id, job, samples, None)
-        n = record.request.n
-        pipe = self.client.pipeline(transaction=False)
-        for k in range(n):
-            pipe.get(f"{key}:upload:{k}")
-            pipe.get(f"{key}:canvas:{k}")
-        pipe.get(f"{key}:mask")
-        *blobs, mask = pipe.execute()
-        uploads = [blob for blob in blobs[::2] if blob is not None]
-        finished = frozenset(sample["sample"] for sample in record.samples)
-        return Claim(job_id, attempt, record.request, uploads, mask, [b or b"" for b in blobs[1::2]], finished)
-
     def _flush_arguments(self, update: Update) -> list[Any]:
         arguments: list[Any] = [update.job_id, update.attempt, self.limits.lease_ms if update.renew else 0]
         arguments += [self.limits.lifetime_ms, update.rows_json, update.next_state or "", update.data]
@@ -166,6 +155,16 @@ class Leases:
         for result in update.results:
             arguments += [result.k, result.document, result.pixels, result.score_map]
         return arguments
+
+
+def _read_claim(
+    job_id: str, found: list[Any], uploads: list[bytes | None], mask: bytes | None, canvases: list[bytes | None]
+) -> Claim:
+    record = read_record(job_id, *found)
+    finished = frozenset(sample["sample"] for sample in record.samples)
+    given = [upload for upload in uploads if upload is not None]
+    rows = [canvas or b"" for canvas in canvases]
+    return Claim(job_id, record.attempt, record.request, given, mask, rows, finished, record.embedded)
 
 
 def _outcome(job_id: str, reply: Any) -> Outcome:

@@ -3,18 +3,21 @@
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.chain import engine_of
 from engine.engine import Engine, Interpreter
 from engine.native.encode import NoKernel
 from engine.native.library import NativeError, NotBuilt
 from models.base import Model
 from models.bundle import load_bundle
 from models.bundle_config import WEIGHTS_FILE, BundleConfig, BundleError
-from models.program import Program
+from models.encoder import Encoder
+from models.mcgsm_program import clipped
+from models.program import Stage
 from worker.protocol import Precision
 
 log = logging.getLogger(__name__)
@@ -33,7 +36,8 @@ class LoadedModel:
     """Weights and their engine for float32; engines are stepped by the engine threads alone.
 
     `seconds_per_scored_pixel`: of the last parallel pass; None before the first. `is_broken`: a step raised; the
-    engine is in no known state. `engine_bfloat16`: None until it is asked for, see `LoadedModels.engine_of`.
+    engine is in no known state. `engine_bfloat16`, `engine_clipped`: None until asked for, see
+    `LoadedModels.engine_of`.
     """
 
     config: BundleConfig
@@ -43,7 +47,9 @@ class LoadedModel:
     users: int = 0
     seconds_per_scored_pixel: float | None = None
     is_broken: bool = False
+    encoder: Encoder | None = None
     engine_bfloat16: Engine | None = None
+    engine_clipped: Engine | None = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -102,28 +108,34 @@ class LoadedModels:
     def is_loaded(self, model_id: str, sha256: str) -> bool:
         return (model_id, sha256) in self._models
 
-    def engine(self, program: Program, precision: Precision = "float32") -> Engine:
+    def engine(self, stages: Sequence[Stage], precision: Precision = "float32") -> Engine:
         """A fresh engine of the kind that draws here; `NoSuchPrecision` if none does."""
         if precision == "float32":
-            return self._engine(program, self._interpreter)
+            return self._engine(stages, self._interpreter)
         if self._device != "cpu" or self._interpreter == "torch":
             raise NoSuchPrecision("bfloat16 needs the native interpreter")
         try:
-            return self._engine(program, "native-bf16")
+            return self._engine(stages, "native-bf16")
         except (NotBuilt, NoKernel, NativeError) as error:
             raise NoSuchPrecision(str(error)) from error
 
-    def engine_of(self, loaded: LoadedModel, precision: Precision) -> Engine:
+    def engine_of(self, loaded: LoadedModel, precision: Precision, is_clipped: bool = False) -> Engine:
         """The model's engine for a precision that its card names; made when it is first asked for."""
+        if is_clipped and (pixels := loaded.config.pixels):
+            with self._packing:
+                if loaded.engine_clipped is None:
+                    program = clipped(loaded.engine.program, pixels.low, pixels.high)
+                    loaded.engine_clipped = self._engine([Stage(program)], self._interpreter)
+                return loaded.engine_clipped
         if precision == "float32":
             return loaded.engine
         with self._packing:
             if loaded.engine_bfloat16 is None:
-                loaded.engine_bfloat16 = self.engine(loaded.engine.program, precision)
+                loaded.engine_bfloat16 = self.engine(loaded.model.stages(), precision)
             return loaded.engine_bfloat16
 
-    def _engine(self, program: Program, interpreter: Interpreter) -> Engine:
-        return Engine(program, self._slots, self._device, interpreter=interpreter, num_threads=self._threads)
+    def _engine(self, stages: Sequence[Stage], interpreter: Interpreter) -> Engine:
+        return engine_of(stages, self._slots, self._device, interpreter=interpreter, num_threads=self._threads)
 
     def _find(self, model_id: str, sha256: str) -> LoadedModel | None:
         with self._changed:
@@ -137,8 +149,8 @@ class LoadedModels:
         memory_bytes = estimated_bytes(directory)
         self._make_room(memory_bytes)
         bundle = load_bundle(directory)
-        engine = self.engine(bundle.model.program())
-        loaded = LoadedModel(bundle.config, bundle.model, engine, memory_bytes, users=1)
+        engine = self.engine(bundle.model.stages())
+        loaded = LoadedModel(bundle.config, bundle.model, engine, memory_bytes, users=1, encoder=bundle.encoder)
         if loaded.key != (model_id, sha256):
             raise BundleError(f"{directory.name} was exchanged while it was being loaded")
         with self._changed:

@@ -2,7 +2,7 @@
 
 Keys, all under `scanline:`
 
-    job:{id}            hash: request, state, attempt, counters, result, error
+    job:{id}            hash: request, state, attempt, counters, result, error, embedded (vectors of the condition)
     job:{id}:samples    hash: rows:{k} -> finished rows of sample k, result:{k} -> its result (JSON)
     job:{id}:canvas:{k} string: the finished rows of sample k
     job:{id}:map:{k}    string: per-sub-pixel scores of image k
@@ -18,84 +18,28 @@ Keys, all under `scanline:`
 Keys are built inside the scripts, so this is for one server, not for Redis Cluster.
 """
 
-_PRELUDE = """
-local P = 'scanline:'
-local function job_key(id) return P .. 'job:' .. id end
-
-local function now_ms()
-  local t = redis.call('TIME')
-  return t[1] * 1000 + math.floor(t[2] / 1000)
-end
-
-local function emit(id, kind, data)
-  -- A trimmed reader refetches the job: every progress event carries the totals.
-  redis.call('XADD', job_key(id) .. ':events', 'MAXLEN', '~', 1000, '*', 'type', kind, 'data', data)
-end
-
-local function enter(id, state)
-  local job = redis.call('HMGET', job_key(id), 'state', 'sequence', 'model')
-  if job[1] then redis.call('ZREM', P .. 'state:' .. job[1], id) end
-  if job[1] == 'queued' then redis.call('ZREM', P .. 'queue:' .. job[3], id) end
-  if job[1] == 'running' then redis.call('ZREM', P .. 'leases', id) end
-  redis.call('ZADD', P .. 'state:' .. state, job[2], id)
-  if state == 'queued' then redis.call('ZADD', P .. 'queue:' .. job[3], job[2], id) end
-  redis.call('HSET', job_key(id), 'state', state)
-end
-
-local function finish(id, state, lifetime_ms, data)
-  local now = now_ms()
-  enter(id, state)
-  redis.call('HSET', job_key(id), 'finished_at', now, 'expires_at', now + lifetime_ms)
-  if state == 'succeeded' then redis.call('HSET', job_key(id), 'result', data) end
-  if state == 'failed' then redis.call('HSET', job_key(id), 'error', data) end
-  redis.call('ZADD', P .. 'expiry', now + lifetime_ms, id)
-  emit(id, state, data)
-end
-
-local function leave_running(id, lifetime_ms)
-  if redis.call('HGET', job_key(id), 'cancel') == '1' then return finish(id, 'canceled', lifetime_ms, '{}') end
-  enter(id, 'queued')
-  emit(id, 'queued', '{"attempt":' .. redis.call('HGET', job_key(id), 'attempt') .. '}')
-end
-
-local function remove(id, tomb_ms)
-  local key = job_key(id)
-  local job = redis.call('HMGET', key, 'state', 'model', 'bytes', 'idempotency', 'n')
-  redis.call('DECRBY', P .. 'bytes', job[3])
-  if job[4] ~= '' then redis.call('DEL', P .. 'idem:' .. job[4]) end
-  redis.call('UNLINK', key, key .. ':samples', key .. ':mask')
-  for k = 0, job[5] - 1 do
-    redis.call('UNLINK', key .. ':canvas:' .. k, key .. ':map:' .. k, key .. ':upload:' .. k)
-  end
-  -- Readers of the stream still get the last event; the rows in it are gone at once.
-  redis.call('XTRIM', key .. ':events', 'MAXLEN', 1)
-  redis.call('PEXPIRE', key .. ':events', 10000)
-  for _, index in ipairs({'jobs', 'leases', 'expiry', 'state:' .. job[1], 'queue:' .. job[2]}) do
-    redis.call('ZREM', P .. index, id)
-  end
-  redis.call('SET', P .. 'tomb:' .. id, 1, 'PX', tomb_ms)
-end
-"""
+from worker.lua_prelude import PRELUDE
 
 CREATE = (
-    _PRELUDE
+    PRELUDE
     + """
 local id, request, model, n, row_pixels, total, bytes = unpack(ARGV, 1, 7)
 local max_queue, max_bytes, lifetime_ms = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
 local idempotency, fingerprint, mask, key = ARGV[11], ARGV[12], ARGV[13], job_key(ARGV[1])
 
-if redis.call('EXISTS', key) == 1 then return {'created', id} end  -- the caller's retry after a lost reply
+if redis.call('EXISTS', key) == 1 then return {'created', id, record(id)} end  -- a retry after a lost reply
 if idempotency ~= '' then
   local bound = redis.call('HMGET', P .. 'idem:' .. idempotency, 'id', 'fingerprint')
-  if bound[1] then return {bound[2] == fingerprint and 'bound' or 'mismatch', bound[1]} end
+  if bound[1] then return {bound[2] == fingerprint and 'bound' or 'mismatch', bound[1], record(bound[1])} end
 end
-if redis.call('ZCARD', P .. 'state:queued') >= max_queue then return {'queue_full', ''} end
-if (tonumber(redis.call('GET', P .. 'bytes')) or 0) + tonumber(bytes) > max_bytes then return {'store_full', ''} end
+if redis.call('ZCARD', P .. 'state:queued') >= max_queue then return {'queue_full', '', ''} end
+if (tonumber(redis.call('GET', P .. 'bytes')) or 0) + tonumber(bytes) > max_bytes then return {'store_full', '', ''} end
 
 local now, sequence = now_ms(), redis.call('INCR', P .. 'sequence')
 redis.call('HSET', key, 'request', request, 'model', model, 'n', n, 'row_pixels', row_pixels,
   'total', total, 'bytes', bytes, 'idempotency', idempotency, 'sequence', sequence, 'created_at', now,
-  'expires_at', now + lifetime_ms, 'attempt', 0, 'fruitless', 0, 'done', 0, 'cancel', 0, 'profile', '')
+  'expires_at', now + lifetime_ms, 'attempt', 0, 'fruitless', 0, 'done', 0, 'cancel', 0, 'profile', '',
+  'uploads', #ARGV - 13)
 redis.call('INCRBY', P .. 'bytes', bytes)
 redis.call('ZADD', P .. 'jobs', sequence, id)
 redis.call('ZADD', P .. 'expiry', now + lifetime_ms, id)
@@ -107,12 +51,33 @@ if idempotency ~= '' then
 end
 enter(id, 'queued')
 emit(id, 'queued', '{"position":' .. redis.call('ZRANK', P .. 'queue:' .. model, id) .. '}')
-return {'created', id}
+return {'created', id, record(id)}
+"""
+)
+
+READ = (
+    PRELUDE
+    + """
+local found = {}
+for i, id in ipairs(ARGV) do found[i] = record(id) end
+return found
+"""
+)
+
+REPORTS = (
+    PRELUDE
+    + """
+local found = {}
+for _, worker in ipairs(redis.call('ZRANGE', P .. 'workers', 0, -1)) do
+  local report = redis.call('GET', P .. 'worker:' .. worker)
+  if report then found[#found + 1] = report end
+end
+return found
 """
 )
 
 CANCEL = (
-    _PRELUDE
+    PRELUDE
     + """
 local id, lifetime_ms = ARGV[1], tonumber(ARGV[2])
 local state = redis.call('HGET', job_key(id), 'state')
@@ -123,7 +88,7 @@ return 1
 )
 
 DELETE = (
-    _PRELUDE
+    PRELUDE
     + """
 local id, lifetime_ms = ARGV[1], tonumber(ARGV[2])
 local state = redis.call('HGET', job_key(id), 'state')
@@ -135,13 +100,20 @@ return 1
 )
 
 CLAIM = (
-    _PRELUDE
+    PRELUDE
     + """
 local id, worker, token, profile = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local lease_ms, lifetime_ms, max_fruitless = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local key, now = job_key(ARGV[1]), now_ms()
 local job = redis.call('HMGET', key, 'state', 'token', 'attempt', 'profile', 'n', 'row_pixels')
-local function claimed() return {'claimed', redis.call('HGET', key, 'attempt')} end
+local function claimed()
+  local uploads, canvases = {}, {}
+  for k = 0, (redis.call('HGET', key, 'uploads') or job[5]) - 1 do
+    uploads[k + 1] = redis.call('GET', key .. ':upload:' .. k)
+  end
+  for k = 0, job[5] - 1 do canvases[k + 1] = redis.call('GET', key .. ':canvas:' .. k) end
+  return {'claimed', record(id), uploads, redis.call('GET', key .. ':mask'), canvases}
+end
 
 if job[1] == 'running' then
   if job[2] == token then return claimed() end  -- the caller's retry after a lost reply
@@ -184,8 +156,18 @@ return claimed()
 """
 )
 
+KEEP_EMBEDDED = (
+    PRELUDE
+    + """
+local key, job = job_key(ARGV[1]), redis.call('HMGET', job_key(ARGV[1]), 'state', 'attempt')
+if job[1] ~= 'running' or job[2] ~= ARGV[2] then return false end
+redis.call('HSETNX', key, 'embedded', ARGV[3])
+return redis.call('HGET', key, 'embedded')
+"""
+)
+
 FLUSH = (
-    _PRELUDE
+    PRELUDE
     + """
 -- id, attempt, lease_ms (0: do not renew), lifetime_ms, rows (JSON of the event), next state, its data,
 -- number of rows, (sample, row, bytes)*, number of results, (sample, JSON, pixels scored, map)*
@@ -246,7 +228,7 @@ return {'kept', tonumber(job[3])}
 )
 
 REAP = (
-    _PRELUDE
+    PRELUDE
     + """
 -- Frees jobs whose lease has ended and drops expired ones, at most once per interval over all workers.
 local interval_ms, lifetime_ms, now = ARGV[1], tonumber(ARGV[2]), now_ms()
@@ -273,7 +255,7 @@ return {freed, dropped}
 )
 
 PUBLISH = (
-    _PRELUDE
+    PRELUDE
     + """
 local worker, report, ttl_ms, now = ARGV[1], ARGV[2], tonumber(ARGV[3]), now_ms()
 redis.call('SET', P .. 'worker:' .. worker, report, 'PX', ttl_ms)

@@ -1,9 +1,9 @@
 """What crosses between the HTTP process and the workers: requests, cards, reports, and how to reach the broker.
 
 Standard library only. Everything is a frozen dataclass with one JSON form (`encode`, `decode`); the Celery message
-itself carries a job's id and nothing else. Uploaded pixels travel beside the request as raw levels: uint8,
-height * width * channels bytes an image, row-major, channel last. A mask is height * width bytes, 1 = known, 0 = to be
-drawn.
+itself carries a job's id and nothing else. Uploaded pixels travel beside the request as raw levels (bytes 0..255 for a
+density): uint8, height * width * channels bytes an image, row-major, channel last. A mask is height * width bytes,
+1 = known, 0 = to be drawn.
 """
 
 import json
@@ -41,6 +41,10 @@ TERMINAL_STATES: frozenset[State] = frozenset({"succeeded", "failed", "canceled"
 
 ErrorCode = Literal["worker_lost", "model_unavailable", "model_changed", "engine_failed", "internal"]
 
+UNITS = {"exact": "nats", "bound": "nats", "density": "bit/px of a density"}
+"""The unit of a likelihood by its kind. A density is log2 p a pixel for pixels scaled to [0, 1), higher is better: it
+may not stand beside the nats and bits/dim of a model of levels."""
+
 T = TypeVar("T", bound="JobRequest | Card | WorkerReport")
 
 
@@ -54,11 +58,18 @@ class JobRequest:
 
     Attributes:
         model, sha256: the bundle and the hash of its weights that this job is pinned to.
+        num_levels: 0 for a density, whose drawn pixels are float32 numbers; its uploads are bytes all the same.
         n: number of samples or completions; for a score the number of images.
         seed: 0 .. 2**64 - 1. Sample k is the same image whatever n is.
-        condition: {"class": index}, {"each": True} (scores: every class in turn), or None.
+        condition: {"class": index}, {"tags": [names]}, {"embedding": [numbers]}, {"image": facts}, whose `upload` is
+            the place of its levels among the uploads, {"each": True} (scores: every class in turn), or None. Samples:
+            {"interpolate": {"from": condition, "to": condition, "steps": n}}, a step an image.
         precision: of weights and inputs while images are drawn; scores are float32 always.
         per_pixel: a score also keeps its map, float32 nats [height, width, channels].
+        draws: scores of a density: how often the bytes of each image are dequantised, by noise of `seed`.
+        coarse_level: of a chain of stages, which draws every 2^coarse_level-th row and column first; 0 of other models.
+        margin: samples: rows above and columns at either side that are drawn too, and cut off what is shown.
+        clip: of a density: [low, high], to which pixels are clipped as they are drawn, by no will of the model.
         known_rows: completions by rows: how many rows from the top are kept.
         has_mask: completions by mask: a mask blob travels with the job.
         upload: facts about the uploaded file (fit, levels, original size and format, sha256), for the receipt.
@@ -78,23 +89,92 @@ class JobRequest:
     condition: dict[str, Any] | None = None
     precision: Precision = "float32"
     per_pixel: bool = False
+    draws: int = 1
+    coarse_level: int = 0
+    margin: int = 0
+    clip: list[float] | None = None
     known_rows: int | None = None
     has_mask: bool = False
     upload: dict[str, Any] | None = None
     client: dict[str, Any] | None = None
 
     @property
-    def row_bytes(self) -> int:
-        return self.width * self.channels
+    def is_density(self) -> bool:
+        return self.num_levels == 0
 
     @property
-    def image_bytes(self) -> int:
-        return self.height * self.row_bytes
+    def is_path(self) -> bool:
+        """The images step from one condition to another, and nothing but the condition differs between them."""
+        return "interpolate" in (self.condition or {})
+
+    def sample_of(self, k: int) -> int:
+        """Whose random numbers image k is drawn with."""
+        return 0 if self.is_path else k
+
+    @property
+    def num_dims(self) -> int:
+        """Sub-pixels of an image; uploads have a byte for each."""
+        return self.height * self.width * self.channels
+
+    @property
+    def is_chain(self) -> bool:
+        """The image is drawn after a coarse one, and log p of both together is a bound on that of the image."""
+        return self.coarse_level > 0
+
+    @property
+    def drawn_height(self) -> int:
+        """Rows of the image that are drawn."""
+        return self.height + self.margin
+
+    @property
+    def coarse_shape(self) -> tuple[int, int]:
+        """Rows and columns of the coarse image that is drawn first; without one there are none."""
+        if not self.is_chain:
+            return 0, 0
+        return -(-self.drawn_height >> self.coarse_level), -(-self.canvas_width >> self.coarse_level)
+
+    @property
+    def hidden_rows(self) -> int:
+        """Rows of a canvas that are not shown: first the coarse image's, filled up with zeros, then the margin."""
+        return self.coarse_shape[0] + self.margin
+
+    @property
+    def canvas_height(self) -> int:
+        """Rows of a canvas, which holds all that is drawn."""
+        return self.coarse_shape[0] + self.drawn_height
+
+    @property
+    def canvas_width(self) -> int:
+        """Columns that are drawn."""
+        return self.width + 2 * self.margin
+
+    @property
+    def pixel_bytes(self) -> int:
+        """Of a position on a canvas: float32 of a density, else a byte a channel."""
+        return self.channels * (4 if self.is_density else 1)
+
+    @property
+    def row_bytes(self) -> int:
+        """Of a row of a canvas."""
+        return self.canvas_width * self.pixel_bytes
+
+    @property
+    def canvas_bytes(self) -> int:
+        return self.canvas_height * self.row_bytes
 
     @property
     def total_pixels(self) -> int:
         """Positions to draw or to score, over all images: what progress counts up to."""
-        return self.n * self.height * self.width
+        if self.kind == "score":
+            return self.n * self.height * self.width
+        return self.n * self.canvas_height * self.canvas_width
+
+    def shown_row(self, row: int, pixels: bytes) -> tuple[int, bytes] | None:
+        """A canvas row as a row of the image, the margin cut off; None for those above the image."""
+        if row < self.hidden_rows:
+            return None
+        start = self.margin * self.pixel_bytes
+        return row - self.hidden_rows, pixels[start : start + self.width * self.pixel_bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +183,10 @@ class Card:
 
     Attributes:
         height, width: None where any size will do.
-        conditioning: {"kind": "none"} or {"kind": "class", "names": [...]}.
+        coarse_level: as in `JobRequest`.
+        num_levels: 0 for a density; `pixels` then says what a pixel is: {"dequantisation": "uniform", "low", "high"}.
+        conditioning: {"kind": "none"}, {"kind": "class" or "tags", "names": [...]}, or {"kind": "embedding", "size",
+            "normalised", "takes_image"}: whether the bundle has an encoder.
         training, evaluation: facts of the bundle's `config.json`; evaluation holds `score_quantiles` if measured.
         pixels_per_second: of this worker, all slots of all its threads busy; None before the first measurement.
         profile: numeric profile of float32; results are bitwise equal within one profile.
@@ -122,6 +205,8 @@ class Card:
     width: int | None = None
     channels: int = 0
     num_levels: int = 0
+    coarse_level: int = 0
+    pixels: dict[str, Any] | None = None
     head: str = ""
     conditioning: dict[str, Any] | None = None
     training: dict[str, Any] | None = None
@@ -130,6 +215,10 @@ class Card:
     profile: str = ""
     precisions: list[Precision] = field(default_factory=lambda: ["float32"])
     loaded: bool = False
+
+    @property
+    def is_density(self) -> bool:
+        return self.pixels is not None
 
     def offers(self, request: JobRequest) -> bool:
         """Whether it is what a job asks for: the same weights, in that precision."""
@@ -185,10 +274,12 @@ def broker_url(redis_url: str) -> str:
     raise ValueError(f"not a Redis URL: {redis_url!r}; give redis://host:port/db or unix:///path/to.sock?db=0")
 
 
-def conditioning_of(mask: bytes) -> Literal["exact", "causal_only"]:
+def conditioning_of(mask: bytes, is_chain: bool) -> Literal["exact", "causal_only"]:
     """Whether drawing the hole conditions on all known pixels.
 
     Exact when the hole is a suffix in raster order (no known pixel comes after one to be drawn); otherwise the known
-    pixels behind the hole cannot influence it.
+    pixels behind the hole cannot influence it. Never in a chain: its coarse image is told those on its grid alone.
     """
+    if is_chain:
+        return "causal_only"
     return "exact" if b"\0" not in mask.rstrip(b"\0") else "causal_only"

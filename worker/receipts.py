@@ -1,9 +1,11 @@
 """Receipts: what is needed to draw an image, or to compute a score, again."""
 
+import hashlib
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from worker.contexts import Vector, condition_images
 from worker.protocol import JobRequest
 
 
@@ -16,12 +18,15 @@ def software_version() -> str:
         return "unknown"
 
 
-def receipt(request: JobRequest, k: int, profile: str, conditioning: str | None = None) -> dict[str, Any]:
+def receipt(
+    request: JobRequest, k: int, profile: str, conditioning: str | None = None, context: Vector | None = None
+) -> dict[str, Any]:
     """The receipt of sample (or scored image) k.
 
     Args:
         profile: numeric profile of the engine that made it: results are bitwise equal within one profile.
         conditioning: for a completion, `protocol.conditioning_of` its mask.
+        context: the vector that the model was told, if any.
     """
     facts: dict[str, Any] = {
         "kind": request.kind,
@@ -29,15 +34,41 @@ def receipt(request: JobRequest, k: int, profile: str, conditioning: str | None 
         "sha256": request.sha256,
         "height": request.height,
         "width": request.width,
-        "condition": request.condition,
+        **_condition(request, k, context),
         "engine": profile.split("-", 1)[0],
         "profile": profile,
         "version": software_version(),
     }
     if request.kind != "score":
-        facts |= {"seed": request.seed, "sample": k, "temperature": request.temperature}
+        facts |= {"seed": request.seed, "sample": request.sample_of(k), "temperature": request.temperature}
         facts["precision"] = request.precision
+    if request.is_density:
+        facts |= {"dequantisation": "uniform", "png": "the whole part, 0 to 255"}
+        facts |= {"seed": request.seed, "draws": request.draws} if request.kind == "score" else {}
+    if request.margin:
+        facts["margin"] = request.margin
+    if request.clip:
+        facts["clip"] = request.clip
     if request.kind == "completion":
         facts |= {"known_rows": request.known_rows, "conditioning": conditioning}
     optional = {"upload": request.upload, "client": request.client}
     return facts | {name: value for name, value in optional.items() if value is not None}
+
+
+def _condition(request: JobRequest, k: int, context: Vector | None) -> dict[str, Any]:
+    """The condition, in a form that asks for the same image again: what came from an encoder, or lies on a path, as the
+    numbers that the model was told."""
+    condition = request.condition
+    images = condition_images(condition)
+    if condition is None or context is None or not (images or request.is_path or "embedding" in condition):
+        return {"condition": condition}
+    told: dict[str, Any] = {
+        # The shortest decimals that are the same float32.
+        "condition": {"embedding": [float(str(number)) for number in context]},
+        "context_sha256": hashlib.sha256(context.astype("<f4").tobytes()).hexdigest(),
+    }
+    if images:
+        told["embedded_images"] = [{name: v for name, v in image.items() if name != "upload"} for image in images]
+    if request.is_path:
+        told["interpolation"] = {"step": k, "steps": request.n}
+    return told

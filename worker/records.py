@@ -5,6 +5,7 @@ doubled without harm.
 """
 
 import contextlib
+import functools
 import secrets
 from dataclasses import replace
 from typing import Any
@@ -67,9 +68,9 @@ class Records:
         """
         job_id = secrets.token_hex(12)
         key, fingerprint = idempotency or ("", "")
-        outcome, bound_id = self._run(
+        outcome, bound_id, found = self._run(
             lua.CREATE,
-            *(job_id, encode(request), request.model, request.n, request.width, request.total_pixels),
+            *(job_id, encode(request), request.model, request.n, request.canvas_width, request.total_pixels),
             reserved_bytes(request, uploads, mask),
             *(self.limits.max_queue, self.limits.max_bytes, self.limits.lifetime_ms),
             *(key, fingerprint, mask or b"", *uploads),
@@ -80,7 +81,7 @@ class Records:
             raise StoreFull("no room for this job's images until older jobs expire")
         if outcome == b"mismatch":
             raise IdempotencyMismatch(key)
-        return self.get(bound_id.decode()), outcome == b"created"
+        return read_record(bound_id.decode(), *found), outcome == b"created"
 
     def get(self, job_id: str) -> JobRecord:
         """Raises UnknownJob or ExpiredJob."""
@@ -114,7 +115,10 @@ class Records:
             raise UnknownJob(job_id)
 
     def canvas(self, job_id: str, k: int) -> bytes:
-        """The finished rows of sample k, uint8 [rows, width, channels]; empty when there are none."""
+        """The finished rows of the canvas of sample k, [rows, canvas width, channels]; empty when there are none.
+
+        uint8 levels, or float32 little-endian of a density.
+        """
         return self.client.get(f"{PREFIX}job:{job_id}:canvas:{k}") or b""  # type: ignore[return-value]
 
     def score_map(self, job_id: str, k: int) -> bytes | None:
@@ -127,14 +131,11 @@ class Records:
 
     def workers(self) -> list[WorkerReport]:
         """The reports of all live workers, by worker."""
-        names: list[bytes] = self.client.zrange(f"{PREFIX}workers", 0, -1)  # type: ignore[assignment]
-        keys = [f"{PREFIX}worker:{name.decode()}" for name in names]
-        texts: list[bytes | None] = self.client.mget(keys) if keys else []  # type: ignore[assignment]
         reports: list[WorkerReport] = []
-        for text in texts:
+        for text in self._run(lua.REPORTS):
             # A worker of another version does not keep the others from being seen.
             with contextlib.suppress(ProtocolError):
-                reports += [decode(WorkerReport, text)] if text is not None else []
+                reports.append(_report(text))
         return sorted(reports, key=lambda report: report.worker)
 
     def published(self) -> list[Card]:
@@ -172,20 +173,16 @@ class Records:
         }
 
     def _read(self, job_ids: list[str]) -> list[JobRecord | None]:
-        pipe = self.client.pipeline()
-        for job_id in job_ids:
-            pipe.hgetall(f"{PREFIX}job:{job_id}")
-            pipe.hgetall(f"{PREFIX}job:{job_id}:samples")
-        found = pipe.execute()
-        jobs = list(zip(job_ids, found[::2], found[1::2], strict=True))
-        for job_id, job, _ in jobs:
-            if job:
-                pipe.zrank(f"{PREFIX}queue:{job[b'model'].decode()}", job_id)
-        ranks = iter(pipe.execute())
-        return [read_record(job_id, job, samples, next(ranks)) if job else None for job_id, job, samples in jobs]
+        found = zip(job_ids, self._run(lua.READ, *job_ids), strict=True)
+        return [read_record(job_id, *parts) if parts[0] else None for job_id, parts in found]
 
     def _run(self, script: str, *args: Any) -> Any:
         return self.client.eval(script, 0, *args)
+
+
+@functools.lru_cache(maxsize=64)  # it is read with every request and changes with every heartbeat
+def _report(text: bytes) -> WorkerReport:
+    return decode(WorkerReport, text)
 
 
 def reserved_bytes(request: JobRequest, uploads: list[bytes], mask: bytes | None) -> int:
@@ -195,7 +192,7 @@ def reserved_bytes(request: JobRequest, uploads: list[bytes], mask: bytes | None
     """
     given = sum(map(len, uploads)) + len(mask or b"")
     if request.kind == "score":
-        kept = 4 * request.n * request.image_bytes if request.per_pixel else 0
+        kept = 4 * request.n * request.num_dims if request.per_pixel else 0
     else:
-        kept = request.n * request.image_bytes * 7 // 3
+        kept = request.n * request.canvas_bytes * 7 // 3
     return given + kept + 2048 * (request.n + 2)

@@ -2,19 +2,42 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from worker.protocol import UNITS, JobRequest
+
 Nats = npt.NDArray[np.float64]
+BITS_OF_A_BYTE = 8
 
 
-def percentile(log_prob: float, quantiles: Sequence[float]) -> float:
-    """Share of the test images, in per cent, that score below `log_prob` (nats an image).
+def kind_and_unit(request: JobRequest) -> dict[str, Any]:
+    """What a likelihood of the job's model is."""
+    kind = "density" if request.is_density else "bound" if request.is_chain else "exact"
+    return {"unit": UNITS[kind], "kind": kind}
+
+
+def likelihood(request: JobRequest, log_prob: float, num_dims: int) -> dict[str, Any]:
+    """log p of `num_dims` sub-pixels as a result tells it. That of a density has other names, too: nobody is to take it
+    for the nats or the bits/dim of a model of levels."""
+    if request.is_density:
+        return {"density_bits_per_pixel": density_rate(log_prob, num_dims), **kind_and_unit(request)}
+    return {"log_prob": log_prob, **kind_and_unit(request), "bits_per_dim": bits_per_dim(log_prob, num_dims)}
+
+
+def density_rate(log_prob: float, num_pixels: int) -> float:
+    """log p of grey pixels in the unit of a byte -> log2 p a pixel, for pixels scaled to [0, 1)."""
+    return log_prob / (num_pixels * math.log(2)) + BITS_OF_A_BYTE
+
+
+def percentile(score: float, quantiles: Sequence[float]) -> float:
+    """Share of the test images, in per cent, that score below `score`: nats an image, or bit/px of a density.
 
     `quantiles` are evenly spaced from the lowest to the highest test score; between two of them it is interpolated.
     """
-    return float(np.interp(log_prob, quantiles, np.linspace(0.0, 100.0, len(quantiles))))
+    return float(np.interp(score, quantiles, np.linspace(0.0, 100.0, len(quantiles))))
 
 
 def class_posterior(log_probs: Nats) -> Nats:

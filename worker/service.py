@@ -22,11 +22,12 @@ from worker.admission import admit
 from worker.attempt import Attempt
 from worker.bundles import Bundles
 from worker.draw_run import DrawRun
+from worker.embedding import embed_images
 from worker.engine_threads import EngineThreads
 from worker.leases import Leases
 from worker.loaded_model import Draining, LoadedModel, LoadedModels
 from worker.periodic import Periodic
-from worker.protocol import TASK_DRAW, TERMINAL_STATES, Card, JobRequest, Precision, WorkerReport, queue_of
+from worker.protocol import TASK_DRAW, TERMINAL_STATES, Card, JobRequest, WorkerReport, queue_of
 from worker.reaper import Reaper
 from worker.receipts import software_version
 from worker.records import ExpiredJob, Records, UnknownJob
@@ -128,18 +129,19 @@ class Worker:
             return self._turn_away(job_id, request)
         try:
             with self._models.use(entry.directory, request.model, request.sha256) as loaded:
-                return self._run(job_id, loaded, request.precision)
+                return self._run(job_id, loaded, request)
         except BundleError:
             return self._turn_away(job_id, request)
         except Draining:
             return "requeue"
 
-    def _run(self, job_id: str, loaded: LoadedModel, precision: Precision) -> Fate:
-        engine = self._models.engine_of(loaded, precision)
+    def _run(self, job_id: str, loaded: LoadedModel, request: JobRequest) -> Fate:
+        engine = self._models.engine_of(loaded, request.precision, request.clip is not None)
         attempt = self._claim(job_id, engine.profile)
         if attempt is None:
             return "done"
         try:
+            embed_images(attempt, loaded.encoder, self._leases)
             is_score = attempt.claim.request.kind == "score"
             self._engine.submit(ScoreRun(attempt, loaded) if is_score else DrawRun(attempt, loaded, engine))
         except Exception as error:

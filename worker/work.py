@@ -5,6 +5,7 @@ import threading
 from collections import deque
 
 from engine.engine import Engine
+from engine.interrupt import Interrupt
 from engine.request import RequestRejected
 from worker.attempt import Attempt
 from worker.draw_run import DrawRun
@@ -19,7 +20,8 @@ Key = tuple[str, int]
 class Work:
     """Runs in hand, from their beginning to the end of their attempt. May be called from any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, num_threads: int) -> None:
+        self.interrupts = [Interrupt() for _ in range(num_threads)]
         self._changed = threading.Condition()
         self._draws: dict[Key, DrawRun] = {}
         self._scores: deque[ScoreRun] = deque()
@@ -40,6 +42,8 @@ class Work:
                 self._draws[_key(attempt)] = run
         if isinstance(run, DrawRun):
             self._hand_over(run)
+        if isinstance(run, ScoreRun) or run.engine.has_free_slots:
+            self._call_threads()
         with self._changed:
             self._changed.notify_all()
 
@@ -50,6 +54,7 @@ class Work:
             self._scores = deque(score for score in self._scores if score.attempt is not attempt)
         if run is not None:
             run.stop()
+            self._call_threads()
 
     def drain(self) -> None:
         """Give everything back to the queue, and whatever comes from now on."""
@@ -97,6 +102,11 @@ class Work:
         with self._changed:
             return self._engines()
 
+    def is_alone(self, engine: Engine) -> bool:
+        """Whether nothing but this engine has work."""
+        with self._changed:
+            return not self._scores and all(run.engine is engine for run in self._draws.values())
+
     def wait(self, thread: int) -> None:
         """Return when there is something to do for a thread."""
         with self._changed:
@@ -108,6 +118,11 @@ class Work:
 
     def _engines(self) -> dict[Engine, LoadedModel]:
         return {run.engine: run.loaded for run in self._draws.values()}
+
+    def _call_threads(self) -> None:
+        """Threads that draw on and on are to look at what there is to do."""
+        for interrupt in self.interrupts:
+            interrupt.set()
 
     def _hand_over(self, run: DrawRun) -> None:
         """Its requests to the engine."""

@@ -1,7 +1,7 @@
-/** Levels on a canvas: one canvas pixel per image pixel, enlarged by CSS without smoothing. */
+/** Levels, or a density's numbers, on a canvas: one canvas pixel per image pixel, enlarged by CSS without smoothing. */
 
 export class LevelCanvas {
-  /** `shape` = {height, width, channels, numLevels}. */
+  /** `shape` = {height, width, channels, numLevels}; 0 levels are a density. */
   constructor(canvas, shape) {
     this.canvas = canvas;
     this.shape = shape;
@@ -15,9 +15,10 @@ export class LevelCanvas {
     return this.drawn.size === this.shape.height;
   }
 
-  /** Draws one row of levels, given as base64 of width x channels bytes. */
+  /** Draws one row, given as base64 of width x channels bytes, or little-endian float32 of a density. */
   putRow(row, base64) {
-    const levels = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+    const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+    const levels = this.shape.numLevels ? bytes : new Float32Array(bytes.buffer).map(Math.floor);
     this.pen.putImageData(new ImageData(toRgba(levels, this.shape), this.shape.width, 1), 0, row);
     this.drawn.add(row);
   }
@@ -39,7 +40,7 @@ export class LevelCanvas {
 
 /** Levels (channel last; one channel or three) as opaque RGBA bytes. */
 function toRgba(levels, { channels, numLevels }) {
-  const scale = 255 / (numLevels - 1);
+  const scale = numLevels ? 255 / (numLevels - 1) : 1;
   const rgba = new Uint8ClampedArray((levels.length / channels) * 4);
   for (let pixel = 0; pixel * 4 < rgba.length; pixel += 1) {
     for (let channel = 0; channel < 3; channel += 1) {

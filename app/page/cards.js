@@ -28,24 +28,38 @@ function card(model, id, checked) {
 function facts(model) {
   const { height, width, channels, num_levels: numLevels } = model.image;
   const size = height ? `${width} × ${height}` : "any size";
+  const values = isDensity(model) ? "density" : plural(numLevels, "level");
   const colour = channels === 1 ? "grey" : "colour";
-  const classes = classNames(model).length;
-  const parts = [size, colour, plural(numLevels, "level")];
-  if (classes > 0) parts.push(plural(classes, "class"));
+  const parts = [size, colour, values, ...told(model.conditioning)];
   if (model.pixels_per_second) parts.push(`${count(Math.round(model.pixels_per_second))} pixels/s`);
   return [parts.join(" · "), el("br"), ...likelihood(model)];
 }
+
+/** What a model is told, as facts of its card. */
+function told({ kind, names, size }) {
+  if (kind === "class") return [plural(names.length, "class")];
+  if (kind === "tags") return [plural(names.length, "tag")];
+  return kind === "embedding" ? [`told ${plural(size, "number")}`] : [];
+}
+
+/** Whether a model draws real numbers, whose likelihood is a density: no nats, no temperature. */
+export const isDensity = (model) => model?.likelihood?.kind === "density";
 
 /** What the bundle's evaluation measured: nats for two levels, bits/dim for more, as the field quotes them. */
 function likelihood(model) {
   const measured = model.evaluation;
   if (!measured) return ["not measured"];
-  const [unit, decimals, { mean, standard_error: error }] = model.image.num_levels === 2
-    ? ["nats", 2, measured.log_prob_nats]
-    : ["bits/dim", 3, measured.bits_per_dim];
-  const figure = el("b", {}, `${fixed(mean, decimals)} ± ${fixed(error, decimals)} ${unit}`);
+  const [unit, decimals, { mean, standard_error: error }] = measuredIn(model, measured);
+  const atMost = model.likelihood?.kind === "bound" ? "≤ " : "";
+  const figure = el("b", {}, `${atMost}${fixed(mean, decimals)} ± ${fixed(error, decimals)} ${unit}`);
   const asked = measured.classifier && `, ${percent(measured.classifier.share_as_asked)} drawn as asked`;
   return [figure, ` on ${count(measured.num_images)} test images`, asked ?? ""];
+}
+
+function measuredIn(model, measured) {
+  if (isDensity(model)) return [model.likelihood.unit, 3, measured.density_bits_per_pixel];
+  if (model.image.num_levels === 2) return ["nats", 2, measured.log_prob_nats];
+  return ["bits/dim", 3, measured.bits_per_dim];
 }
 
 /** The class names of a class-conditional model; empty for any other. */

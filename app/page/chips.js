@@ -11,7 +11,6 @@ let shown = null;
 /** Shows the model's classes (and "every class" for a score) and checks `wanted`, or else the first. */
 export function showClasses(model, mode, wanted) {
   const choices = classNames(model).map((name) => [name, name]);
-  byId("condition").hidden = choices.length === 0;
   if (mode === "score" && choices.length > 0) choices.unshift([EACH, "every class"]);
   // Drawing the buttons anew takes the focus away from them, so only when they differ.
   if (JSON.stringify(choices) !== shown) {

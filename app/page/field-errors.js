@@ -2,8 +2,10 @@
 
 import { byId, say } from "./dom.js";
 
-const FIELDS = ["model", "image", "rows", "condition", "n", "seed", "temperature"];
-const SAME_PLACE = { fit: "image", levels: "image", mask: "image" };
+const FIELDS = ["model", "image", "rows", "condition", "n", "seed", "temperature", "width", "height"];
+const SAME_PLACE = {
+  fit: "image", levels: "image", mask: "image", grayscale: "image", margin: "height", interpolate: "condition",
+};
 
 const controlsOf = (field) => document.querySelectorAll(`[data-field=${field}] :is(input, select)`);
 

@@ -1,31 +1,40 @@
 /** The request form: its values, what is shown in which mode, and its link in the URL's hash. */
 
 import { byId } from "./dom.js";
-import { classNames, showCards } from "./cards.js";
-import { EACH, chosenClass, showClasses } from "./chips.js";
+import { classNames, isDensity, showCards } from "./cards.js";
+import { EACH, chosenClass } from "./chips.js";
+import { createCondition } from "./condition.js";
 import { clearErrors, showError } from "./field-errors.js";
 import { showKept } from "./preview.js";
 import { createImageInput } from "./image-input.js";
+import { chosenTags } from "./tags.js";
 
 const BUTTONS = { draw: "Draw", complete: "Complete", score: "Score" };
-const PLAIN = ["n", "seed", "temperature", "rows"];
+const NO_CONDITION = { param: "condition", message: "Choose an image for the model's encoder." };
+const PLAIN = ["n", "seed", "temperature", "rows", "width", "height"];
 
 /** `changed()` is called after an edit, `submitted(values, file)` when the form is complete. */
 export function createForm({ changed, submitted }) {
   const form = byId("request");
   const image = createImageInput(() => refreshPreview());
+  const condition = createCondition(() => refresh());
   let models = [];
   let sending = false;
   const wanted = { scored: EACH };
 
   const model = () => models.find((candidate) => candidate.id === chosenModel());
   const mode = () => form.elements.mode.value;
+  const takesAnySize = () => model() !== undefined && model().image.height === null;
   // A class to draw and a class to score under are two wishes; each comes back with its mode.
   const classKey = () => (mode() === "score" ? "scored" : "drawn");
 
   function values() {
     const plain = Object.fromEntries(PLAIN.map((name) => [name, form.elements[name].value.trim()]));
-    return { mode: mode(), model: chosenModel(), class: chosenClass(), ...plain, perPixel: byId("per-pixel").checked };
+    if (!takesAnySize()) plain.width = plain.height = "";
+    const density = isDensity(model());
+    if (density) plain.temperature = "1";
+    const perPixel = byId("per-pixel").checked;
+    return { mode: mode(), model: chosenModel(), class: chosenClass(), tags: chosenTags().join(","), ...plain, density, perPixel };
   }
 
   /** Takes values as a link gives them; what a link leaves out stays as it is. */
@@ -33,6 +42,7 @@ export function createForm({ changed, submitted }) {
     if (given.mode in BUTTONS) form.elements.mode.value = given.mode;
     if (given.model !== undefined) wanted.model = given.model;
     if (given.class !== undefined) wanted[classKey()] = given.class;
+    if (given.tags !== undefined) wanted.tags = given.tags.split(",");
     for (const name of PLAIN) if (given[name] !== undefined) form.elements[name].value = given[name];
     if (form.elements.seed.value === "") newSeed();
     setModels(models);
@@ -50,8 +60,10 @@ export function createForm({ changed, submitted }) {
     for (const part of form.querySelectorAll("[data-modes]")) part.hidden = !part.dataset.modes.includes(mode());
     byId("submit").textContent = BUTTONS[mode()];
     byId("temperature-shown").textContent = Number(form.elements.temperature.value).toFixed(2);
+    byId("size").hidden = mode() !== "draw" || !takesAnySize();
+    byId("temperature-field").hidden = isDensity(model());
     image.setModel(model() ?? null);
-    showClasses(model(), mode(), wanted[classKey()]);
+    condition.show(model(), mode(), { class: wanted[classKey()], tags: wanted.tags });
     refreshPreview();
   }
 
@@ -75,6 +87,7 @@ export function createForm({ changed, submitted }) {
   function edited(event) {
     if (event.target.name === "model") wanted.model = event.target.value;
     if (event.target.name === "class") wanted[classKey()] = event.target.value;
+    if (event.target.name === "tag") wanted.tags = chosenTags();
     refresh();
   }
 
@@ -88,8 +101,8 @@ export function createForm({ changed, submitted }) {
     sending = true;
     clearErrors();
     try {
-      const [asked, file] = [values(), await image.toSend()];
-      const fault = findFault(asked, file);
+      const [asked, file] = [{ ...values(), told: await condition.toSend() }, await image.toSend()];
+      const fault = condition.isMissing ? NO_CONDITION : findFault(asked, file);
       if (fault) showError(fault);
       else await submitted(asked, file);
     } finally {

@@ -15,6 +15,9 @@ export function fixed(value, decimals) {
 }
 
 export const nats = (value) => `${fixed(value, 2)} nats`;
+export const rate = (value) => `${fixed(value, 3)} bit/px`;
+/** What stands before the log-probability of a model that knows only a bound on it. */
+export const atLeast = ({ kind }) => (kind === "bound" ? ", at least" : "");
 export const bits = (value) => `${fixed(value, 3)} bits/dim`;
 
 export function percent(share) {

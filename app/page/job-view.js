@@ -1,6 +1,7 @@
 /** One job on the page: follows its events, shows how far it is, its samples or scores, and what to do with them. */
 
 import { cancelJob, getJob, jobPath } from "./api.js";
+import { conditionText } from "./condition.js";
 import { byId, el, say } from "./dom.js";
 import { follow } from "./events.js";
 import { percent, plural } from "./format.js";
@@ -13,7 +14,7 @@ const TITLES = { sample: "Drawn by", completion: "Completed by", score: "Scored 
 
 const CONDITIONING = {
   exact: "exact: drawn from p(rest | kept)",
-  causal_only: "causal only: kept pixels after a hole cannot influence it",
+  causal_only: "causal only: not all kept pixels influence what is drawn",
 };
 
 /**
@@ -118,11 +119,13 @@ function duration({ started_at: start, finished_at: end }) {
 }
 
 function facts(job, className) {
-  const { n, seed, temperature, condition, rows } = job.request;
+  const { n, seed, temperature, condition, rows, margin } = job.request;
   const conditioning = job.result[0]?.conditioning;
   const parts = [];
-  if (condition) parts.push(condition.each ? "every class" : `class ${className(job.model, condition.class)}`);
-  if (job.kind !== "score") parts.push(plural(n, "image"), `seed ${seed}`, `temperature ${temperature}`);
+  if (condition) parts.push(conditionText(condition, (index) => className(job.model, index)));
+  if (job.kind !== "score") parts.push(plural(n, "image"), `seed ${seed}`);
+  if (job.kind !== "score" && job.request.num_levels > 0) parts.push(`temperature ${temperature}`);
+  if (margin) parts.push(`${margin} pixels of margin cut off`);
   if (rows !== null) parts.push(`${plural(rows, "row")} kept`);
   if (conditioning) parts.push(CONDITIONING[conditioning]);
   return parts.join(" · ");
@@ -132,7 +135,8 @@ function links(job) {
   const all = [el("a", { href: jobPath(job.id) }, "Job as JSON")];
   if (job.kind !== "score") {
     all.push(el("a", { href: `${jobPath(job.id)}/images.zip`, download: "" }, "All images (zip)"));
-    all.push(el("a", { href: `${jobPath(job.id)}/images.npy`, download: "" }, "Levels (npy)"));
+    const numbers = job.request.num_levels ? "Levels (npy)" : "Numbers (npy)";
+    all.push(el("a", { href: `${jobPath(job.id)}/images.npy`, download: "" }, numbers));
   }
   if (job.request.per_pixel) {
     all.push(el("a", { href: `${jobPath(job.id)}/maps/0.npy`, download: "" }, "Map as numbers (npy)"));

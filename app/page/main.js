@@ -19,7 +19,7 @@ async function submitted(values, file) {
   const description = describe(values, file);
   const job = await submit(description).catch(showError);
   if (!job) return;
-  remember(job, values.class, curlLine(description));
+  remember(job, values.class ?? (values.tags || undefined), curlLine(description));
   offerSent(file);
   writeHash({ ...values, job: job.id });
   show(job);

@@ -3,6 +3,7 @@
 /** What must be done to `bitmap` for a model of `shape` (its `image` facts), in words; empty when nothing must. */
 export function conversions(bitmap, shape, invert) {
   const { height, width } = sizeFor(bitmap, shape);
+  const numLevels = levelsOf(shape);
   const done = [];
   if (bitmap.height * width !== bitmap.width * height) done.push("cropped to its middle");
   if (bitmap.height !== height) done.push(`resized to ${width} × ${height}`);
@@ -11,8 +12,8 @@ export function conversions(bitmap, shape, invert) {
   if (shape.channels === 1 && somePixel(data, (at) => data[at] !== data[at + 1] || data[at] !== data[at + 2])) {
     done.push("turned grey");
   }
-  if (shape.num_levels < 256 && somePixel(data, (at) => luma(data, at) !== nearest(luma(data, at), shape.num_levels))) {
-    done.push(shape.num_levels === 2 ? "made black and white" : `reduced to ${shape.num_levels} levels`);
+  if (numLevels < 256 && somePixel(data, (at) => luma(data, at) !== nearest(luma(data, at), numLevels))) {
+    done.push(numLevels === 2 ? "made black and white" : `reduced to ${numLevels} levels`);
   }
   if (invert) done.push("inverted");
   return done;
@@ -26,7 +27,7 @@ export function convert(bitmap, shape, invert) {
     const opacity = image.data[at + 3] / 255;
     if (shape.channels === 1) image.data.fill(luma(image.data, at), at, at + 3);
     for (let channel = at; channel < at + 3; channel += 1) {
-      const value = nearest(image.data[channel] * opacity, shape.num_levels);
+      const value = nearest(image.data[channel] * opacity, levelsOf(shape));
       image.data[channel] = invert ? 255 - value : value;
     }
     image.data[at + 3] = 255;
@@ -46,6 +47,9 @@ export async function toPng(image, name) {
   canvas.getContext("2d").putImageData(image, 0, 0);
   return new File([await canvas.convertToBlob({ type: "image/png" })], name, { type: "image/png" });
 }
+
+/** A density (0 levels) takes bytes. */
+const levelsOf = (shape) => shape.num_levels || 256;
 
 const sizeFor = (bitmap, shape) => ({ height: shape.height ?? bitmap.height, width: shape.width ?? bitmap.width });
 

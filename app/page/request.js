@@ -5,19 +5,26 @@ import { EACH } from "./chips.js";
 const KINDS = { draw: "sample", complete: "completion", score: "score" };
 const PATHS = { draw: "v1/samples", complete: "v1/completions", score: "v1/scores" };
 
+/** How many noises a density's score is averaged over: enough to tell how much they matter. */
+const DRAWS = "4";
+
 /**
- * `values`: the form's (see form.js); `file`: the image to complete or to score, or null. Answers {path, json} for a
- * JSON body, or {path, fields, file} for a multipart one, fields being [name, value] pairs.
+ * `values`: the form's (see form.js), `told` among them (see condition.js); `file`: the image to complete or to score,
+ * or null. Answers {path, json} for a JSON body, or {path, fields, file} for a multipart one, fields being
+ * [name, value] pairs.
  */
 export function describe(values, file) {
   const path = PATHS[values.mode];
-  const condition = toCondition(values.class);
-  if (values.mode === "draw") return { path, json: drawBody(values, condition) };
+  const { condition } = values.told;
+  if (values.mode === "draw") return { path, json: drawBody(values) };
   const fields = [["model", values.model]];
   if (condition) fields.push(["condition", typeof condition === "string" ? condition : JSON.stringify(condition)]);
   if (values.mode === "complete") {
     fields.push(["rows", values.rows], ["n", values.n], ["seed", values.seed], ["temperature", values.temperature]);
-  } else if (values.perPixel) fields.push(["per_pixel", "true"]);
+  } else {
+    if (values.density) fields.push(["draws", DRAWS]);
+    if (values.perPixel) fields.push(["per_pixel", "true"]);
+  }
   return { path, fields, file };
 }
 
@@ -26,21 +33,21 @@ export function valuesOf(job, className) {
   const mode = Object.keys(KINDS).find((name) => KINDS[name] === job.kind);
   const values = { mode, model: job.model };
   const { condition, ...request } = job.request;
-  if (condition) values.class = condition.each ? EACH : String(className(job.model, condition.class));
-  for (const name of ["n", "seed", "temperature", "rows"]) {
+  if (condition?.each) values.class = EACH;
+  else if (condition?.class !== undefined) values.class = String(className(job.model, condition.class));
+  if (condition?.tags) values.tags = condition.tags.join(",");
+  for (const name of ["n", "seed", "temperature", "rows", "width", "height"]) {
     if (mode !== "score" && request[name] !== null) values[name] = String(request[name]);
   }
   return values;
 }
 
-function toCondition(chosen) {
-  if (chosen === undefined) return null;
-  return chosen === EACH ? "each" : { class: chosen };
-}
-
-function drawBody(values, condition) {
+function drawBody(values) {
   const body = { model: values.model, n: Number(values.n), seed: values.seed, temperature: Number(values.temperature) };
-  if (condition) body.condition = condition;
+  Object.assign(body, values.told);
+  if (body.interpolate) delete body.n; // A path has an image a step.
+  if (values.height) body.height = Number(values.height);
+  if (values.width) body.width = Number(values.width);
   // A seed has 64 bits and a JavaScript number only 53, so its digits go into the text as they are.
   return JSON.stringify(body).replace(/"seed":"(\d+)"/, '"seed":$1');
 }

@@ -3,7 +3,7 @@
 import { imagePath } from "./api.js";
 import { LevelCanvas } from "./canvas.js";
 import { el } from "./dom.js";
-import { bits, fixed, nats } from "./format.js";
+import { atLeast, bits, fixed, nats, rate } from "./format.js";
 import { showReceipt } from "./receipt.js";
 
 /** Answers {putRows(rows), finish(sample), end(job)} for the job's figures in `box`. */
@@ -12,9 +12,7 @@ export function createSamples(box, job, keepImage) {
   box.replaceChildren(...figures.map((figure) => figure.node));
 
   function finish(sample) {
-    const facts = [hidden("log-probability")];
-    facts.push(el("b", {}, nats(sample.log_prob)), el("span", {}, bits(sample.bits_per_dim)));
-    if (job.kind === "completion") facts.push(el("span", {}, `drawn part ${fixed(sample.drawn_log_prob, 2)}`));
+    const facts = sample.kind === "density" ? densityFacts(sample) : levelFacts(sample);
     figures[sample.sample].facts.replaceChildren(...facts);
   }
 
@@ -64,6 +62,21 @@ function createFigure(job, index) {
     describe();
     actions.replaceChildren(...actionsOf(finished, sample, keepImage));
   } };
+}
+
+function levelFacts(sample) {
+  const facts = [hidden(`log-probability${atLeast(sample)}`), el("b", {}, nats(sample.log_prob))];
+  facts.push(el("span", {}, bits(sample.bits_per_dim)));
+  if ("drawn_log_prob" in sample) facts.push(el("span", {}, `drawn part ${fixed(sample.drawn_log_prob, 2)}`));
+  return facts;
+}
+
+function densityFacts(sample) {
+  const figure = el("b", { title: "Higher is better" }, rate(sample.density_bits_per_pixel));
+  const facts = [figure, el("span", {}, "of a density")];
+  const drawn = sample.drawn_density_bits_per_pixel;
+  if (drawn !== undefined) facts.push(el("span", {}, `drawn part ${rate(drawn)}`));
+  return facts;
 }
 
 const hidden = (text) => el("span", { class: "visually-hidden" }, text);

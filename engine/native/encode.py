@@ -7,6 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.native.fusion import FusedAffine, fuse
+from engine.native.lowering import Lowered, lower
+from models.fronts import front_slope
 from models.program import PIXEL, Affine, Feature, Head, Phase, Pointwise, Program, Ref
 
 # The order is that of the enumerations in src/program.h and src/kernels.h.
@@ -31,35 +33,32 @@ class Encoded:
 
 def encode(program: Program) -> Encoded:
     """`program` as words and parameters; raises `NoKernel`."""
-    encoder = _Encoder(program)
-    encoder.program()
-    values = [p.detach().cpu().float().numpy().ravel() for p in program.parameters.values()]
+    encoder = _Encoder(lower(program))
+    encoder.program(program)
+    values = [encoder.source.parameters[name].detach().cpu().float().numpy().ravel() for name in encoder.starts]
     parameters = np.concatenate([np.zeros(0, np.float32), *values])
     return Encoded(np.array(encoder.words, np.int64), parameters)
 
 
 @dataclass(slots=True)
 class _Encoder:
-    source: Program
+    source: Lowered
     words: list[int] = field(default_factory=list)
-    starts: dict[str, int] = field(default_factory=dict)
+    starts: dict[str, int] = field(default_factory=dict)  # of the parameters that are used, in their order
+    num_parameters: int = 0
     indexes: dict[str, int] = field(default_factory=dict)
 
-    def program(self) -> None:
-        program, start = self.source, 0
-        for name, parameter in program.parameters.items():
-            self.starts[name] = start
-            start += parameter.numel()
-        self.indexes = {feature.name: index for index, feature in enumerate(program.features)}
-        self.words += [program.channels, program.num_levels, len(program.features)]
-        for feature in program.features:
+    def program(self, program: Program) -> None:
+        self.indexes = {feature.name: index for index, feature in enumerate(self.source.features)}
+        self.words += [program.channels, program.num_levels, front_slope(program) or 0, len(self.source.features)]
+        for feature in self.source.features:
             self._feature(feature)
         self._ref(Ref(PIXEL, 0, program.channels))
-        self.words.append(len(program.phases))
-        for phase in program.phases:
+        self.words.append(len(self.source.phases))
+        for phase in self.source.phases:
             self._phase(phase)
-        self.words.append(len(program.heads))
-        for head in program.heads:
+        self.words.append(len(self.source.heads))
+        for head in self.source.heads:
             self._head(head)
 
     def _feature(self, feature: Feature) -> None:
@@ -67,7 +66,13 @@ class _Encoder:
         self.words += [self._parameter(name) for name in (feature.top, feature.left, feature.right)]
 
     def _parameter(self, name: str | None) -> int:
-        return -1 if name is None else self.starts[name]
+        return -1 if name is None else self._start(name)
+
+    def _start(self, name: str) -> int:
+        if name not in self.starts:
+            self.starts[name] = self.num_parameters
+            self.num_parameters += self.source.parameters[name].numel()
+        return self.starts[name]
 
     def _phase(self, phase: Phase) -> None:
         ops = fuse(phase.ops)
@@ -79,20 +84,23 @@ class _Encoder:
             else:
                 self._pointwise(op)
 
-    def _reads_pixels(self, op: Affine) -> bool:
-        """Whether it reads drawn values or their code, which bfloat16 must not round: 1/255 apart, they would blur."""
+    def _is_exact(self, op: Affine) -> bool:
+        """Whether bfloat16 must not round it: it is part of a head, or reads pixels, drawn or given, or their code
+        (what is 1/255 apart would blur)."""
+        given = {feature.name for feature in self.source.features if feature.scope == "given_map"}
         ops = [op for phase in self.source.phases for op in phase.ops if isinstance(op, Affine)]
         codes = {op.out.feature for op in ops if any(tap.source.feature == PIXEL for tap in op.taps)}
-        return any(tap.source.feature in {PIXEL, *codes} for tap in op.taps)
+        reads_pixels = any(tap.source.feature in {PIXEL, *codes, *given} for tap in op.taps)
+        return reads_pixels or op.out.feature in self.source.products
 
     def _affine(self, fused: FusedAffine) -> None:
         op = fused.affine
         self._ref(op.out)
         self.words.append(self._parameter(op.bias))
         self._refs(fused.addends)
-        self.words += [ACTIVATIONS.index(fused.activation), self._reads_pixels(op), len(op.taps)]
+        self.words += [ACTIVATIONS.index(fused.activation), self._is_exact(op), len(op.taps)]
         for tap in op.taps:
-            self.words += [self.starts[tap.weight], tap.up]
+            self.words += [self._start(tap.weight), tap.up]
             self._ref(tap.source)
 
     def _pointwise(self, op: Pointwise) -> None:
@@ -104,11 +112,9 @@ class _Encoder:
         self.words += [_index(HEADS, head.kind, "head"), head.start, head.stop - head.start]
         self._refs(head.inputs)
         if head.kind == "mcgsm":
-            num_scales, (num_components, num_features) = (self._shape(head, 0)[1], self._shape(head, 2))
-            self.words += [num_features, num_components, num_scales, *(self.starts[name] for name in head.parameters)]
-
-    def _shape(self, head: Head, index: int) -> tuple[int, ...]:
-        return tuple(self.source.parameters[head.parameters[index]].shape)
+            priors, scales, factors, *limits = head.parameters
+            self.words += [*self.source.parameters[priors].shape, *map(self._start, (priors, scales, factors))]
+            self.words.append(self._parameter(limits[0] if limits else None))
 
     def _refs(self, refs: Sequence[Ref]) -> None:
         self.words.append(len(refs))

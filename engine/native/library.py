@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from engine.interrupt import Interrupt
 from engine.native.build import library_path
 from engine.native.encode import encode
 from models.program import Program
@@ -20,7 +21,7 @@ KERNELS_VARIABLE = "SCANLINE_KERNELS"
 # Weights and inputs of affine maps in bfloat16, sums in float32: other results, so never chosen unasked.
 BF16_KERNELS = "avx512_bf16"
 # Raised with every change of the code that changes a bit of any result.
-NUMERICS_VERSION = 3
+NUMERICS_VERSION = 4
 
 
 class NotBuilt(RuntimeError):
@@ -35,6 +36,7 @@ class _Request(ctypes.Structure):
     _fields_ = (
         ("seed", ctypes.c_uint64),
         ("sample", ctypes.c_uint32),
+        ("stage", ctypes.c_uint32),
         ("temperature", ctypes.c_double),
         ("context", _POINTER),
         ("context_map", _POINTER),
@@ -68,7 +70,7 @@ def load() -> ctypes.CDLL:
         "scanline_free_lane": (None, [_POINTER]),
         "scanline_admit": (integer, [_POINTER, integer, _POINTER]),
         "scanline_clear": (None, [_POINTER, integer]),
-        "scanline_run": (None, [_POINTER, integer]),
+        "scanline_run": (None, [_POINTER, integer, integer, _POINTER]),
         "scanline_fma_work": (ctypes.c_double, [text, count]),
         "scanline_pointwise": (None, [text, count, integer, integer, _POINTER, _POINTER]),
     }
@@ -142,6 +144,7 @@ class NativeSlots:
         context_map: npt.NDArray[np.float32] | None,
         known: npt.NDArray[Any] | None,
         mask: npt.NDArray[np.bool_] | None,
+        stage: int = 0,
     ) -> None:
         """Begin a new image in `slot`; the arrays are copied."""
         arrays = [
@@ -154,16 +157,21 @@ class NativeSlots:
             )
         ]
         addresses = [None if array is None else _address(array) for array in arrays]
-        request = _Request(seed, sample, temperature, *addresses)
+        request = _Request(seed, sample, stage, temperature, *addresses)
         if self._library.scanline_admit(self._handle, slot, ctypes.addressof(request)):
             raise NativeError(f"no memory for slot {slot}")
 
     def clear(self, slot: int) -> None:
         self._library.scanline_clear(self._handle, slot)
 
-    def run(self, max_pixels: int) -> None:
-        """Advance every slot by up to `max_pixels`; less when an image is finished."""
-        self._library.scanline_run(self._handle, max_pixels)
+    def run(self, max_fronts: int, max_pixels: int = 2**31 - 1, interrupt: Interrupt | None = None) -> None:
+        """Advance every slot by up to `max_fronts`, until `max_pixels` of all of them are drawn.
+
+        A front is one pixel, or as many as are independent of each other (`models.fronts`). Less when an image is
+        finished or `interrupt` is set.
+        """
+        address = None if interrupt is None else interrupt.address
+        self._library.scanline_run(self._handle, max_fronts, max_pixels, address)
 
 
 def _kernels_for_all() -> str:

@@ -28,7 +28,9 @@ def store(valkey: Valkey) -> Iterator["Redis"]:
 
 @pytest.fixture(scope="session")
 def running_app(valkey: Valkey) -> Iterator[TestClient]:
-    settings = Settings(redis_url=valkey.url, max_samples=8, max_upload_bytes=2**20, max_queue=20)
+    settings = Settings(
+        redis_url=valkey.url, max_samples=8, max_upload_bytes=2**20, max_queue=20, max_image_pixels=2**18
+    )
     with TestClient(create_app(settings)) as client:
         yield client
 

@@ -31,6 +31,17 @@ CLOTHES = Card(
 )
 INK = Card("ink", "1c" * 32, "admitted", height=8, width=6, channels=1, num_levels=2, conditioning={"kind": "none"})
 COLOUR = Card("colour", "d0" * 32, "admitted", channels=3, num_levels=256, conditioning={"kind": "none"})
+DENSITY = Card(
+    "density",
+    "de" * 32,
+    "admitted",
+    channels=1,
+    num_levels=0,
+    pixels={"dequantisation": "uniform", "low": 4.5, "high": 250.0},
+    head="mcgsm",
+    conditioning={"kind": "none"},
+    evaluation={"density_bits_per_pixel": {"mean": 3.5, "standard_error": 0.1}},
+)
 BROKEN = Card("broken", "00" * 32, "refused", reason="its weights have another hash")
 CARDS = (CLOTHES, INK, COLOUR, BROKEN)
 

@@ -47,7 +47,7 @@ def test_grey_given_as_rgb_is_grey() -> None:
 
 def test_colour_is_refused_by_a_grey_model() -> None:
     message = refused(np.stack([grey(), grey(), 255 - grey()], 2), CLOTHES)
-    assert "in colour" in message and "convert it to greyscale" in message
+    assert "in colour" in message and "`grayscale=true`" in message
 
 
 def test_grey_becomes_three_channels_for_a_colour_model() -> None:

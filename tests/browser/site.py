@@ -1,4 +1,4 @@
-"""The whole service for a browser: Valkey, a worker with four small models and a damaged one, the HTTP process."""
+"""The whole service for a browser: Valkey, a worker with seven small models and a damaged one, the HTTP process."""
 
 import os
 import socket
@@ -11,10 +11,12 @@ from pathlib import Path
 
 import httpx
 
-from tests.services import ROOT, Valkey, running_worker, wait_until, write_tiny_bundle
+from tests.services import ROOT, Valkey, running_worker, wait_until, write_tiny_bundle, write_tiny_density
 
-GREY, BINARY, COLOUR, SLOW, DAMAGED = "grey", "binary", "rgb", "slow", "damaged"
+GREY, BINARY, COLOUR, DENSITY, SLOW, DAMAGED = "grey", "binary", "rgb", "texture", "slow", "damaged"
+PORTRAITS, TAGGED = "portraits", "tagged"
 CLASSES = ["class 0", "class 1", "class 2"]
+TAGS = ("red", "round", "small & light")
 SLOW_SIZE, SLOW_N, SLOW_LAYERS = 64, 8, 20
 """So many images of this size take some seconds, drawn by torch: long enough to look at some that are half drawn, even
 for a browser that has to share its core. The native interpreter would be done before the page is."""
@@ -69,13 +71,17 @@ def running_site(folder: Path) -> Iterator[Site]:
     write_tiny_bundle(bundles, BINARY)
     write_tiny_bundle(bundles, COLOUR, architecture="row_lstm", channels=3, num_levels=256)
     write_tiny_bundle(bundles, SLOW, height=SLOW_SIZE, width=SLOW_SIZE, layers=SLOW_LAYERS)
+    write_tiny_density(bundles, DENSITY)
+    write_tiny_bundle(bundles, PORTRAITS, embedding=4)
+    write_tiny_bundle(bundles, TAGGED, tags=TAGS)
     write_tiny_bundle(bundles, DAMAGED)
     (bundles / DAMAGED / "model.safetensors").write_bytes(b"not weights")
     with Valkey() as valkey, running_worker(valkey, bundles, folder / "worker.log", interpreter="torch"):
         site = Site(valkey.url, folder / "app.log")
         site.start()
         try:
-            wait_until(lambda: site.admitted() == {GREY, BINARY, COLOUR, SLOW}, 180, "the admission of all models")
+            usable = {GREY, BINARY, COLOUR, DENSITY, PORTRAITS, SLOW, TAGGED}
+            wait_until(lambda: site.admitted() == usable, 180, "the admission of all models")
             yield site
         finally:
             site.kill()

@@ -5,9 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.family import FAMILY, HEIGHT, WIDTH
+from tests.end_to_end.family import DENSITIES, FAMILY, HEIGHT, WIDTH
 from tests.end_to_end.services import SLOW_SIZE, Api, running_api
-from tests.services import SLOW_LAYERS, Valkey, WorkerProcess, running_worker, wait_until, write_tiny_bundle
+from tests.services import (
+    SLOW_LAYERS,
+    Valkey,
+    WorkerProcess,
+    running_worker,
+    wait_until,
+    write_tiny_bundle,
+    write_tiny_density,
+)
 
 
 @pytest.fixture(scope="session")
@@ -20,8 +28,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_tiny_bundle(bundles, "ink")
     write_tiny_bundle(bundles, "slow", height=SLOW_SIZE, width=SLOW_SIZE, num_levels=4, seed=2, layers=SLOW_LAYERS)
     write_tiny_bundle(bundles, "gated-pixelcnn-mnist", height=28, width=28, num_levels=16, num_classes=10, seed=1)
+    write_tiny_bundle(bundles, "portraits", embedding=4)
+    write_tiny_bundle(bundles, "tagged", tags=("red", "round", "small"))
     for name, facts in FAMILY.items():
         write_tiny_bundle(bundles, name, height=HEIGHT, width=WIDTH, **facts)
+    for name, facts in DENSITIES.items():
+        write_tiny_density(bundles, name, **facts)
     return folder
 
 

@@ -47,7 +47,7 @@ def kernels_here() -> list[str]:
 def short_steps() -> Iterator[None]:
     """Of 16 pixels, so that small images meet in the middle."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(native_lane, "MAX_PIXELS_A_STEP", 16)
+        patch.setattr(native_lane, "MAX_FRONTS_A_STEP", 16)
         yield
 
 

@@ -109,7 +109,9 @@ class Oracle:
             return values[ref.start : ref.stop].copy()
         row = int(np.floor(r * 2.0 ** (level - f.level))) + ref.dy
         col = int(np.floor(c * 2.0 ** (level - f.level))) + ref.dx
-        if row < 0:
+        if f.scope == "given_map" and not (0 <= row < values.shape[0] and 0 <= col < values.shape[1]):
+            cell = np.zeros(f.width)
+        elif row < 0:
             cell = self._boundary(f.top, f.width)
         elif col < 0:
             cell = self._boundary(f.left, f.width)

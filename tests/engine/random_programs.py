@@ -36,9 +36,15 @@ def random_program(seed: int) -> Program:
     return _Maker(random.Random(seed)).make()
 
 
+@functools.cache
+def random_front_program(seed: int) -> Program:
+    """As `random_program`, without row phases and levels: its pixels are drawn a front at a time."""
+    return _Maker(random.Random(seed), has_rows=False).make()
+
+
 class _Maker:
-    def __init__(self, rng: random.Random) -> None:
-        self.rng = rng
+    def __init__(self, rng: random.Random, has_rows: bool = True) -> None:
+        self.rng, self.has_rows = rng, has_rows
         self.channels = rng.choice((1, 1, 3))
         self.head_kind: HeadKind = rng.choice(("bernoulli", "categorical", "logistic_mixture", "mcgsm"))
         self.num_levels = rng.choice(LEVELS[self.head_kind])
@@ -50,9 +56,9 @@ class _Maker:
         if rng.random() < 0.6:
             self.features.append(Feature("vector", 3, "given_vector"))
         if rng.random() < 0.4:
-            self.features.append(Feature("given", 2, "given_map"))
-        self.phases: list[Phase] = [Phase("admit", ()), Phase("row", ())]
-        if rng.random() < 0.5:
+            self.features.append(Feature("given", 2, "given_map", rng.choice((0, 0, 1, 2)) if has_rows else 0))
+        self.phases: list[Phase] = [Phase("admit", ()), Phase("row", ())] if has_rows else [Phase("admit", ())]
+        if has_rows and rng.random() < 0.5:
             self.phases.append(Phase("row_reverse", ()))
             self.phases.append(Phase("row", ()))
         self.phases += [Phase("pixel", (), g) for g in range(len(self.groups) + 1)]
@@ -148,7 +154,8 @@ class _Maker:
         if phase.kind == "admit":
             feature = Feature(name, width, "vector")
         else:
-            level = 0 if phase.kind == "row_reverse" else self.rng.choice((0, 0, 0, 1, 2))
+            has_levels = self.has_rows and phase.kind != "row_reverse"
+            level = self.rng.choice((0, 0, 0, 1, 2)) if has_levels else 0
             sides = [self._weight(width) if self.rng.random() < 0.3 else None for _ in range(3)]
             feature = Feature(name, width, "map", level, *sides)
         self.features.append(feature)
@@ -209,7 +216,8 @@ class _Maker:
         start = self.rng.randint(0, feature.width - size)
         if feature.is_vector:
             return Ref(feature.name, start, start + size)
-        dy, dx = self.rng.choice((0, 0, 0, -1, -1, -2)), self.rng.choice((0, 0, 0, -1, 1, -2, 2))
+        rows = (0, -1, 1, -2, 2, 3) if feature.is_given else (0, 0, 0, -1, -1, -2)
+        dy, dx = self.rng.choice(rows), self.rng.choice((0, 0, 0, -1, 1, -2, 2))
         return Ref(feature.name, start, start + size, dy, dx)
 
     def _weight(self, *shape: int) -> str:

@@ -1,24 +1,32 @@
 """A model that looks ahead, or whose views differ, is not admitted."""
 
+import copy
+import functools
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
 
-from engine.admission import LogProbMap, NotAdmitted, check_admission
+from engine.admission import LogProbMap, NotAdmitted, check_admission, check_chain_admission
+from engine.chain import engine_of
 from engine.engine import Engine
 from models.base import Model
 from models.gated_pixelcnn import GatedPixelCNN
+from models.multi_scale import MultiScale
 from models.ride import RIDE
-from tests.models.tiny import DENSITIES
+from tests.models.tiny import CHAINS, DENSITIES
 
 
 def log_prob_map(model: Model) -> LogProbMap:
-    model = model.double().eval()
+    return of_arrays(model.double().eval().log_prob_map)
 
+
+def of_arrays(function: Callable[..., torch.Tensor]) -> LogProbMap:
     def run(levels, context):  # type: ignore[no-untyped-def]
         vector = None if context is None else torch.from_numpy(context).double()
         with torch.inference_mode():
-            return model.log_prob_map(torch.from_numpy(levels.copy()), vector).numpy()
+            return function(torch.from_numpy(levels.copy()), vector).numpy()
 
     return run
 
@@ -84,3 +92,31 @@ def test_a_density_that_draws_no_numbers_is_not_admitted() -> None:
     program = broken.program()
     with pytest.raises(NotAdmitted, match="not finite"):
         check_admission(program, Engine(program, 4), log_prob_map(broken), 8, 8)
+
+
+def chain_maps(chain: MultiScale) -> tuple[list[LogProbMap], LogProbMap]:
+    """Of each stage, the second given black images, and of both together."""
+    exact = copy.deepcopy(chain).double()
+    black = torch.zeros(1, chain.channels, 4, 4, dtype=torch.uint8)
+    stages = [exact.stage_map, functools.partial(exact.stage_map, given=black)]
+    return [of_arrays(functools.partial(stage, k)) for k, stage in enumerate(stages)], of_arrays(exact.log_prob_map)
+
+
+@pytest.mark.parametrize("name", ["grey binary", "rgb 3 levels"])
+def test_an_honest_chain_is_admitted(name: str) -> None:
+    honest = CHAINS[name].model().float()
+    assert isinstance(honest, MultiScale)
+    check_chain_admission(honest.stages(), engine_of(honest.stages(), 4), *chain_maps(honest), 8, 7)
+
+
+@pytest.mark.parametrize(("part", "reason"), [("small", "not causal"), ("large", "not causal"), ("upsample", "gives")])
+def test_a_chain_with_a_fault_in_any_part_is_not_admitted(part: str, reason: str) -> None:
+    faulty = CHAINS["grey binary"].model().float()
+    assert isinstance(faulty, MultiScale)
+    stages = faulty.stages()
+    if part == "upsample":
+        faulty.upsample.conv.weight.data.neg_()
+    else:
+        getattr(faulty, part).first.mask.fill_(1)  # the first convolution sees the pixel and those to its right
+    with pytest.raises(NotAdmitted, match=reason):
+        check_chain_admission(stages, engine_of(stages, 4), *chain_maps(faulty), 8, 7)

@@ -23,10 +23,13 @@ def inputs(program: Program, seed: int) -> tuple[np.ndarray, np.ndarray | None, 
     shape = (height, width, program.channels)
     levels = rng.integers(0, program.num_levels or 2, shape).astype(np.uint8)
     image = rng.normal(size=shape).astype(np.float32) if program.is_density else levels
-    names = {f.scope: f.width for f in program.features}
-    vector = rng.normal(size=names["given_vector"]).astype(np.float32) if "given_vector" in names else None
-    given = rng.normal(size=(height, width, names["given_map"])).astype(np.float32) if "given_map" in names else None
-    return image, vector, given
+    given = {f.scope: f for f in program.features if f.is_given}
+    vector = given_map = None
+    if f := given.get("given_vector"):
+        vector = rng.normal(size=f.width).astype(np.float32)
+    if f := given.get("given_map"):
+        given_map = rng.normal(size=(-(-height >> f.level), -(-width >> f.level), f.width)).astype(np.float32)
+    return image, vector, given_map
 
 
 def run(engine: Engine, requests: list[DrawRequest]) -> dict[str, Drawn]:
@@ -105,14 +108,17 @@ def test_the_random_programs_use_the_whole_vocabulary() -> None:
     seen: Counter[str] = Counter()
     for seed in range(NUM_PROGRAMS):
         program = random_program(seed)
-        scopes = {f.name: f.scope for f in program.features}
+        features = {f.name: f for f in program.features}
         seen.update(f"level {f.level}" for f in program.features)
         seen.update(side for f in program.features for side in ("top", "left", "right") if getattr(f, side))
         for phase in program.phases:
             for op in phase.ops:
                 seen[f"{phase.kind} {type(op).__name__}"] += 1
                 refs = [tap.source for tap in op.taps] if isinstance(op, Affine) else list(op.ins)
-                seen.update(f"reads {scopes[ref.feature]}" for ref in refs)
+                seen.update(f"reads {features[ref.feature].scope}" for ref in refs)
+                seen.update("reads below" for ref in refs if ref.dy > 0)
+                given = [features[ref.feature] for ref in refs if features[ref.feature].is_given]
+                seen.update(f"reads given level {f.level}" for f in given)
                 if isinstance(op, Pointwise):
                     seen[op.kind] += 1
                 elif op.accumulate:
@@ -122,6 +128,7 @@ def test_the_random_programs_use_the_whole_vocabulary() -> None:
         seen.update(head.kind for head in program.heads)
         seen["joint head"] += any(head.stop - head.start == 3 for head in program.heads)
     wanted = [*KINDS, "up", "top", "left", "right", "level 1", "level 2", "reads given_map", "reads given_vector"]
+    wanted += ["reads below", "reads given level 1", "reads given level 2"]
     wanted += [
         "bernoulli",
         "categorical",

@@ -24,17 +24,18 @@ def test_the_published_vectors(counter: tuple[int, ...], key: tuple[int, ...], e
     assert tuple(int(word[0]) for word in result) == expected
 
 
-def test_a_number_depends_on_seed_sample_position_and_channel_and_on_nothing_else() -> None:
-    def number(seed: int, sample: int, position: int, channel: int, width: int = 1) -> float:
+def test_a_number_depends_on_seed_sample_position_channel_and_stage_and_on_nothing_else() -> None:
+    def number(seed: int, sample: int, position: int, channel: int, width: int = 1, stage: int = 0) -> float:
         positions = np.full(width, position, np.uint64)
-        words = (np.array([value], np.uint64) for value in (seed, sample, channel))
-        seeds, samples, channels = words
-        return float(uniforms(seeds, samples, positions, channels)[-1])
+        words = (np.array([value], np.uint64) for value in (seed, sample, channel, stage))
+        seeds, samples, channels, stages = words
+        return float(uniforms(seeds, samples, positions, channels, stages)[-1])
 
     base = number(2**63 + 1, 2, 3, 1)
     assert base == number(2**63 + 1, 2, 3, 1, width=17)
     others = [number(1, 2, 3, 1), number(2**63, 2, 3, 1), number(2**63 + 1, 1, 3, 1), number(2**63 + 1, 2, 4, 1)]
-    assert len({base, *others, number(2**63 + 1, 2, 3, 0)}) == 6
+    others += [number(2**63 + 1, 2, 3, 0), number(2**63 + 1, 2, 3, 1, stage=1)]
+    assert len({base, *others}) == 7
 
 
 def test_numbers_are_uniform_and_never_zero_or_one() -> None:

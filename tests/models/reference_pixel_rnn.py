@@ -9,7 +9,10 @@ Weights = dict[str, Array]
 
 
 def log_prob(architecture: str, sizes: dict[str, Any], p: Weights, image: Array, context: Array | None) -> float:
-    """log p of one image [channel, row, col] of levels, in nats; `p`: the state dict; `context` [classes] or None."""
+    """log p of one image [channel, row, col] of levels, in nats.
+
+    `p`: the state dict; `context`: [size], or [row, col, size] of every pixel's own, or None.
+    """
     groups, num_levels = sizes["channels"], sizes["num_levels"]
     coded = np.moveaxis(2 * image / (num_levels - 1) - 1, 0, -1)
     x = _conv(coded, p["first.weight"], p["first.bias"], groups, strict=True)
@@ -39,16 +42,16 @@ def _residual_block(
 ) -> Array:
     d = np.maximum(_pointwise(np.maximum(x, 0), p["down.weight"], p["down.bias"], groups), 0)
     u = _conv(d, p["conv.weight"], p["conv.bias"], groups, strict=False, dilation=sizes["dilations"][index])
-    return np.maximum(u + _conditioned(p, context), 0)
+    return np.maximum(u + _conditioned(p, context, x), 0)
 
 
 def _row_lstm(x: Array, p: Weights, groups: int, sizes: dict[str, Any], index: int, context: Array | None) -> Array:
     rows, cols, width = x.shape[0], x.shape[1], sizes["width"]
     h = np.zeros((rows, cols, width))
     c = np.zeros((rows, cols, width))
-    mask = _gate_mask(2 * width, width, groups)
+    mask, conditioned = _gate_mask(2 * width, width, groups), _conditioned(p, context, x)
     for row, col in np.ndindex(rows, cols):
-        gates = p["inputs.bias"] + _conditioned(p, context)
+        gates = p["inputs.bias"] + conditioned[row, col]
         gates = gates + (p["inputs.weight"][:, :, 0, 1] * mask) @ x[row, col]
         if col > 0:
             gates = gates + p["inputs.weight"][:, :, 0, 0] @ x[row, col - 1]
@@ -68,13 +71,14 @@ def _diagonal_bilstm(
     maps = []
     for way, ahead in enumerate((-1, 1)):
         h, c = np.zeros((rows, cols, width)), np.zeros((rows, cols, width))
-        conditioned = np.zeros(4 * width) if context is None else np.split(p["condition.weight"] @ context, 2)[way]
+        both = _conditioned(p, context, x)
+        conditioned = both if context is None else np.split(both, 2, -1)[way]
         hidden, cell = p["initial_hidden"][way], p["initial_cell"][way]
         mask = _gate_mask(2 * width, width, groups)
         for row in range(rows):
             for col in range(cols) if way == 0 else reversed(range(cols)):
                 inside = 0 <= col + ahead < cols
-                gates = p["inputs_bias"][way] + conditioned + (p["inputs_weight"][way] * mask) @ x[row, col]
+                gates = p["inputs_bias"][way] + conditioned[row, col] + (p["inputs_weight"][way] * mask) @ x[row, col]
                 gates = gates + p["state_weight"][way, 0] @ (h[row, col + ahead] if inside else hidden)
                 gates = gates + p["state_weight"][way, 1] @ (h[row - 1, col] if row else hidden)
                 h[row, col], c[row, col] = _lstm(gates, c[row, col + ahead] if inside else cell)
@@ -93,8 +97,10 @@ def _sigmoid(x: Array) -> Array:
     return 1 / (1 + np.exp(-x))
 
 
-def _conditioned(p: Weights, context: Array | None) -> Array | float:
-    return 0.0 if context is None else p["condition.weight"] @ context
+def _conditioned(p: Weights, context: Array | None, x: Array) -> Array:
+    """[row, col, out]; out is 1 without a context."""
+    told = 0.0 if context is None else context @ p["condition.weight"].T
+    return np.broadcast_to(told, (*x.shape[:2], np.shape(told)[-1] if np.ndim(told) else 1))
 
 
 def _conv(x: Array, weight: Array, bias: Array, groups: int, strict: bool, dilation: int = 1) -> Array:

@@ -13,16 +13,9 @@ import torch
 from torch import Tensor
 
 from models.bundle import load_bundle, write_bundle
-from models.bundle_config import (
-    BundleConfig,
-    BundleError,
-    ByClass,
-    Estimate,
-    EvaluationFacts,
-    ImageShape,
-    TrainingFacts,
-    read_config,
-)
+from models.bundle_config import BundleConfig, BundleError, ImageShape, read_config
+from models.conditioning import ByClass
+from models.facts import Estimate, EvaluationFacts, TrainingFacts
 from models.gated_pixelcnn import GatedPixelCNN
 from models.registry import ARCHITECTURES
 from models.sizes import SIZES, GatedPixelCNNSizes
@@ -213,7 +206,11 @@ def test_a_missing_file_is_named(bundle: Path, name: str) -> None:
         (lambda c: c.update(conditioning={"kind": "none"}), "has 0 classes but sizes.num_classes is 2"),
         (lambda c: c["conditioning"].update(names=["cat", "cat"]), "conditioning.names must be different"),
         (lambda c: c["conditioning"].update(names=[]), "conditioning.names must name the classes"),
-        (lambda c: c["conditioning"].update(kind="tags"), "conditioning.kind must be 'none' or 'class', not 'tags'"),
+        (lambda c: c["conditioning"].update(kind="map"), "conditioning.kind must be 'none' or 'class' or 'tags' or"),
+        (lambda c: c.update(conditioning={"kind": "tags", "names": ["cat"]}), "has 1 tags but sizes.num_classes is 2"),
+        (lambda c: c.update(conditioning={"kind": "embedding", "size": 0, "normalised": True}), "size must be 1 to"),
+        (lambda c: c.update(conditioning={"kind": "embedding", "size": 3, "normalised": True}), "has 3 numbers but"),
+        (lambda c: c.update(encoder={"widths": [2], "hidden": 3}), "an encoder needs a conditioning of kind 'embed"),
         (lambda c: c["evaluation"]["score_quantiles"].reverse(), "must be 101 numbers in increasing order"),
         (lambda c: c["evaluation"]["score_quantiles"].pop(), "must be 101 numbers in increasing order"),
         (lambda c: c["evaluation"]["log_prob_nats"].update(mean=float("nan")), "log_prob_nats.mean must be finite"),

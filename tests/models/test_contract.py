@@ -1,5 +1,6 @@
 """What must hold for every model, exactly, in float64."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -43,9 +44,12 @@ def draw(model: Model, requests: list[DrawRequest], interpreter: Interpreter, nu
     return drawn
 
 
-def sample_request(model: Model, name: str, height: int, width: int, seed: int = 1, sample: int = 0) -> DrawRequest:
-    context = np.eye(model.context_size, dtype=np.float32)[0] if model.context_size else None
-    return DrawRequest(name, name, height, width, seed, sample, context=context)
+def sample_request(
+    tiny: Tiny, model: Model, name: str, height: int, width: int, seed: int = 1, sample: int = 0
+) -> DrawRequest:
+    context = tiny.context(model, 1)
+    vector = None if context is None else context[0].float().numpy()
+    return DrawRequest(name, name, height, width, seed, sample, context=vector)
 
 
 @every_discrete_model
@@ -113,10 +117,10 @@ def test_samples_are_as_frequent_as_their_probability(tiny: Tiny, temperature: f
     """Pearson's chi-square over all images of two pixels against p^(1/T), renormalised in every conditional."""
     model, num_samples = tiny.model(), 4000
     height, width = 1, 2
-    requests = [sample_request(model, str(k), height, width, seed=5, sample=k) for k in range(num_samples)]
+    requests = [sample_request(tiny, model, str(k), height, width, seed=5, sample=k) for k in range(num_samples)]
     requests = [DrawRequest(r.id, "", height, width, r.seed, r.sample, temperature, r.context) for r in requests]
     drawn = draw(model, requests, interpreter, num_slots=512)
-    images = every_image(model, Tiny(tiny.make, height, width))
+    images = every_image(model, dataclasses.replace(tiny, height=height, width=width))
     index = {tuple(image.permute(1, 2, 0).flatten().tolist()): k for k, image in enumerate(images)}
     counts = np.zeros(len(images))
     for output in drawn.values():
@@ -150,9 +154,9 @@ def tempered_probabilities(tiny: Tiny, model: Model, images: torch.Tensor, tempe
 @every_interpreter
 def test_alone_in_a_batch_and_resumed_are_the_same_bytes(tiny: Tiny, interpreter: Interpreter) -> None:
     model, (height, width) = tiny.model(), (6, 5)
-    request = sample_request(model, "a", height, width, seed=9, sample=2)
+    request = sample_request(tiny, model, "a", height, width, seed=9, sample=2)
     alone = draw(model, [request], interpreter)["a"]
-    others = [sample_request(model, str(k), height, width, seed=k) for k in range(7)]
+    others = [sample_request(tiny, model, str(k), height, width, seed=k) for k in range(7)]
     for num_slots in (4, 8, 16):
         company = draw(model, [*others[:5], request, *others[5:]], interpreter, num_slots)["a"]
         assert company.values.tobytes() == alone.values.tobytes()

@@ -6,14 +6,9 @@ import pytest
 import torch
 
 from models.bundle import load_bundle, write_bundle
-from models.bundle_config import (
-    BundleConfig,
-    BundleError,
-    Estimate,
-    EvaluationFacts,
-    TrainingFacts,
-    Unconditional,
-)
+from models.bundle_config import BundleConfig, BundleError, DensityPixels
+from models.conditioning import Unconditional
+from models.facts import DensityFacts, Estimate, TrainingFacts
 from models.mcgsm import MCGSM
 from models.ride import RIDE
 from models.sizes import SIZES, Architecture
@@ -22,7 +17,8 @@ from tests.models.tiny import DENSITIES
 
 
 def config(architecture: Architecture, model: MCGSM | RIDE) -> BundleConfig:
-    facts = EvaluationFacts("noise", 7, Estimate(-9.0, 0.1), Estimate(1.5, 0.1), tuple(map(float, range(-101, 0))))
+    figures = (Estimate(1.5, 0.1), Estimate(1.6, 0.1), Estimate(6.5, 0.1))
+    facts = DensityFacts("noise", 7, *figures, tuple(map(float, range(-101, 0))))
     return BundleConfig(
         format=1,
         id="tiny",
@@ -36,6 +32,7 @@ def config(architecture: Architecture, model: MCGSM | RIDE) -> BundleConfig:
         weights_sha256="",
         training=TrainingFacts("noise", "none", 0, 10, 40, 0.1),
         evaluation=facts,
+        pixels=DensityPixels("uniform", 3.0, 250.0),
     )
 
 
@@ -62,6 +59,9 @@ def test_sizes_out_of_range_are_refused(tmp_path: Path) -> None:
         ('"neighbourhood": 5', '"neighbourhood": 4', "the neighbourhood must be odd"),
         ('"num_scales": 2', '"num_scales": 0', "sizes.num_scales must be 1 to 64, not 0"),
         ('"num_levels": 0', '"num_levels": 256', "num_levels is 256 but sizes.num_levels is 0"),
+        ('"low": 3.0', '"low": 251', "pixels.low and .high must rise"),
+        ('"dequantisation": "uniform"', '"dequantisation": "none"', "dequantisation must be 'uniform', not 'none'"),
+        ('"bits_per_dim_bound"', '"bits_per_dim"', "unknown field evaluation.bits_per_dim"),
         ('"head": "mcgsm"', '"head": "categorical"', "head must be 'mcgsm' for num_levels 0"),
     ):
         assert old in good

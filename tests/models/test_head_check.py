@@ -9,6 +9,7 @@ from models.program import PIXEL, Affine, Feature, Head, Phase, Program, Program
 
 MCGSM_SHAPES = {
     "eta": (2, 3), "alpha": (2, 3), "beta": (2, 4), "b": (4, 5), "w": (2, 5), "A": (2, 5), "L": (2,),
+    "limits": (2,),
 }  # fmt: skip
 
 
@@ -28,7 +29,7 @@ def ref(width: int, name: str = "a", dy: int = 0) -> Ref:
     return Ref(name, 0, width, dy)
 
 
-MCGSM = Head("mcgsm", (ref(5), ref(2, "b2")), 0, 1, tuple(MCGSM_SHAPES))
+MCGSM = Head("mcgsm", (ref(5), ref(2, "b2")), 0, 1, tuple(MCGSM_SHAPES)[:7])
 
 
 @pytest.mark.parametrize(
@@ -39,6 +40,7 @@ MCGSM = Head("mcgsm", (ref(5), ref(2, "b2")), 0, 1, tuple(MCGSM_SHAPES))
         (2, [Head("logistic_mixture", (ref(3),), 0, 1)]),
         (256, [Head("logistic_mixture", (ref(20),), 0, 3)]),
         (0, [MCGSM]),
+        (0, [replace(MCGSM, parameters=(*MCGSM.parameters, "limits"))]),
         (0, [MCGSM, replace(MCGSM, inputs=(ref(5, "c"), ref(2, "d")), start=1, stop=2)]),
     ],
 )
@@ -66,6 +68,7 @@ def test_complete_heads_are_taken(num_levels: int, heads: list[Head]) -> None:
         (0, [replace(MCGSM, parameters=(*MCGSM.parameters[:6], "eta"))], "shapes"),
         (0, [replace(MCGSM, parameters=("L", *MCGSM.parameters[1:]))], "matrices"),
         (0, [replace(MCGSM, parameters=MCGSM.parameters[:6])], "7 parameters"),
+        (0, [replace(MCGSM, parameters=(*MCGSM.parameters, "eta"))], "shapes"),
         (0, [replace(MCGSM, stop=3)], "one channel"),
         (2, [Head("bernoulli", (ref(1, dy=-1),), 0, 1)], "current position"),
         (2, [Head("bernoulli", (ref(1),), 0, 1), Head("bernoulli", (ref(1, "second"),), 2, 3)], "in order"),

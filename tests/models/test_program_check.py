@@ -8,6 +8,7 @@ import torch
 from models.program import PIXEL, Affine, Feature, Head, Operation, Phase, Pointwise, Program, ProgramError, Ref, Tap
 
 PIXEL_REF = Ref(PIXEL, 0, 1)
+MAP = Feature("map", 1, "given_map")
 
 
 def program(
@@ -43,6 +44,8 @@ WELL_FORMED: list[Callable[[], Program]] = [
     lambda: program(row=(read(-1, 0),), pixel=(read(0, 1, "a", "b"),)),
     lambda: program(reverse=(read(0, 5),), pixel=(read(-1, 2, "a", "b"),)),
     lambda: program(reverse=(read(0, 1, "a"),)),
+    lambda: program(row=(read(5, -5, "map"),), pixel=(read(-3, 2, "map", "b"),), features=(MAP,)),
+    lambda: program(row=(read(1, 1, "map"),), features=(Feature("map", 1, "given_map", 2),)),
 ]
 
 
@@ -86,6 +89,23 @@ ILL_FORMED: dict[str, tuple[str, Callable[[], Program]]] = {
     "writing elsewhere": ("away from", lambda: program(pixel=(Affine(Ref("a", 0, 1, 0, 1), (), "one"),))),
     "two features of a name": ("same name", lambda: program(features=(Feature("a", 1),))),
     "a boundary of another width": ("boundary", lambda: program(features=(Feature("c", 2, top="one"),))),
+    "a coarse vector": ("only maps have levels", lambda: program(features=(Feature("v", 1, "given_vector", 1),))),
+    "a given map with a boundary": (
+        "zero outside",
+        lambda: program(features=(Feature("map", 1, "given_map", top="one"),)),
+    ),
+    "given maps of two levels": (
+        "one level",
+        lambda: program(features=(MAP, Feature("map2", 1, "given_map", 1))),
+    ),
+    "a vector at an offset": (
+        "without offset",
+        lambda: program(row=(read(0, 1, "v"),), features=(Feature("v", 1, "given_vector"),)),
+    ),
+    "a coarse map in a scan": (
+        "not readable in the row_reverse phase",
+        lambda: program(reverse=(read(0, 0, "map"),), features=(Feature("map", 1, "given_map", 1),)),
+    ),
     "a coarse scan": ("level 0", lambda: program(reverse=(Affine(Ref("coarse", 0, 1), (), "one"),))),
 }
 

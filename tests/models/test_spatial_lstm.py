@@ -53,7 +53,10 @@ def test_the_scan_is_the_recurrence_pixel_by_pixel(size: tuple[int, int], forget
     layer = random_layer(3, 4, forget_bias)
     x = torch.randn(2, *size, 3, generator=torch.Generator().manual_seed(1)).double()
     expected = torch.from_numpy(np.stack([by_pixel(layer, image.numpy()) for image in x]))
-    torch.testing.assert_close(layer(in_diagonal_order(x), size), in_diagonal_order(expected), rtol=0, atol=1e-13)
+    for is_training in (True, False):
+        with torch.set_grad_enabled(is_training):
+            h = layer(in_diagonal_order(x), size)
+        torch.testing.assert_close(h, in_diagonal_order(expected), rtol=0, atol=1e-13)
 
 
 @pytest.mark.parametrize(("size", "forget_bias"), [*((size, 0.0) for size in SIZES), ((6, 5), 4.0)])

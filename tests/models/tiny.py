@@ -10,6 +10,7 @@ from models.base import Model
 from models.diagonal_bilstm import DiagonalBiLSTM
 from models.gated_pixelcnn import GatedPixelCNN
 from models.mcgsm import MCGSM
+from models.multi_scale import MultiScale
 from models.pixel_cnn import PixelCNN
 from models.ride import RIDE
 from models.row_lstm import RowLSTM
@@ -17,11 +18,15 @@ from models.row_lstm import RowLSTM
 
 @dataclass(frozen=True)
 class Tiny:
-    """`height` x `width` is small enough to list every image, or to integrate over the images of a density."""
+    """`height` x `width` is small enough to list every image, or to integrate over the images of a density.
+
+    `any_context`: its contexts are any numbers, as an embedding is, not one-hot.
+    """
 
     make: Callable[[], Model]
     height: int
     width: int
+    any_context: bool = False
 
     def model(self, seed: int = 0) -> Model:
         """Random weights in float64, larger than at the start of training so that every path matters."""
@@ -34,6 +39,8 @@ class Tiny:
 
     def context(self, model: Model, batch: int) -> Tensor | None:
         size = model.context_size
+        if size and self.any_context:  # float32 numbers, exactly: the engine takes no others
+            return torch.randn(batch, size, generator=torch.Generator().manual_seed(4)).double()
         return torch.eye(size, dtype=torch.float64)[torch.arange(batch) % size] if size else None
 
 
@@ -52,6 +59,12 @@ TINY = {
     "gated-pixelcnn grey 3 levels": Tiny(lambda: GatedPixelCNN(1, 3, 4, [1], head_width=8), 2, 3),
     "gated-pixelcnn grey 3 levels by class": Tiny(
         lambda: GatedPixelCNN(1, 3, 4, [1, 1], kernel=5, head_width=8, num_classes=3), 3, 2
+    ),
+    "gated-pixelcnn grey 3 levels by embedding": Tiny(
+        lambda: GatedPixelCNN(1, 3, 4, [1, 1], kernel=5, head_width=8, num_classes=5), 3, 2, any_context=True
+    ),
+    "gated-pixelcnn rgb binary by embedding": Tiny(
+        lambda: GatedPixelCNN(3, 2, 6, [1], head_width=12, num_classes=4), 2, 2, any_context=True
     ),
     "gated-pixelcnn rgb binary by class": Tiny(lambda: GatedPixelCNN(3, 2, 6, [1], head_width=12, num_classes=2), 2, 2),
     "gated-pixelcnn rgb 3 levels": Tiny(lambda: GatedPixelCNN(3, 3, 6, [2], head_width=12), 1, 2),
@@ -75,3 +88,14 @@ DENSITIES = {
     "ride": Tiny(lambda: whitened(RIDE(5, 1, 5, 3, 2, 4)), 1, 2),
     "ride 2 layers": Tiny(lambda: whitened(RIDE(4, 2, 3, 2, 3, 2)), 2, 1),
 }
+_PIXEL_CNN = {"kind": "pixel_cnn", "width": 6, "dilations": [1], "first_kernel": 3, "head_width": 12}
+_ROW_LSTM = {"kind": "row_lstm", "width": 6, "num_layers": 1, "first_kernel": 3, "head_width": 12}
+_DIAGONAL = {"kind": "diagonal_bilstm", "width": 6, "num_layers": 1, "first_kernel": 3, "head_width": 12}
+CHAINS = {
+    "grey binary": Tiny(lambda: MultiScale(1, 2, 1, 4, 3, _ROW_LSTM, _PIXEL_CNN), 2, 4),
+    "grey 3 levels by class, two deconvolutions": Tiny(
+        lambda: MultiScale(1, 3, 2, 5, 3, _DIAGONAL, _ROW_LSTM | {"skip": True}, num_classes=3), 2, 3
+    ),
+    "rgb 3 levels": Tiny(lambda: MultiScale(3, 3, 1, 4, 3, _PIXEL_CNN, _DIAGONAL | {"residual": False}), 1, 2),
+}
+"""Models that draw a coarse image first: `height` x `width` is that of either image."""

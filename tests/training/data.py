@@ -18,5 +18,8 @@ def write_tiny(root: Path, name: str = "mnist-binary", num_levels: int = 2) -> N
     for split, count in (("train", NUM_TRAIN + dataset.num_validation), ("test", NUM_TEST)):
         images = random.integers(0, num_levels, (count, *shape)).astype(np.uint8)
         (root / name / f"{split}-images").write_bytes(write_idx(images))
-        labels = random.integers(0, len(dataset.class_names), count).astype(np.uint8)
+        if dataset.tag_names:
+            labels = random.integers(0, 2, (count, len(dataset.tag_names))).astype(np.uint8)
+        else:
+            labels = random.integers(0, len(dataset.class_names), count).astype(np.uint8)
         (root / name / f"{split}-labels").write_bytes(write_idx(labels))

@@ -36,7 +36,8 @@ def test_other_emoji_have_another() -> None:
 
 def entry(points: str, group: str = "People & Body", **tones: str) -> dict[str, object]:
     varied = {tone.replace("_", "-"): {"unified": p, "image": f"{p}.png"} for tone, p in tones.items()}
-    return {"unified": points, "image": f"{points}.png", "category": group, "skin_variations": varied}
+    told = {"unified": points, "image": f"{points}.png", "category": group, "subcategory": ""}
+    return {**told, "skin_variations": varied}
 
 
 def test_all_variants_lie_in_one_split_and_only_yellow_ones_are_measured() -> None:

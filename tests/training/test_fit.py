@@ -12,8 +12,9 @@ from torch.optim.swa_utils import AveragedModel
 
 from tests.training.data import write_tiny
 from training.config import FitConfig, read_fit_config
+from training.contexts import one_hot
 from training.datasets import load
-from training.fit import Fit, averaging, build_model, fit, learning_rate_factor, one_hot
+from training.fit import Fit, averaging, build_model, fit, learning_rate_factor
 
 CONFIG = """
 id = "tiny"

@@ -85,7 +85,7 @@ def test_the_whitening_is_that_of_all_training_images_and_is_kept(tmp_path: Path
     write_greys(tmp_path / "data")
     config = read_config(tmp_path)
     model = build_model(config)
-    loaders(config, tmp_path / "data", model, lambda: 0)
+    loaders(config, tmp_path / "data", tmp_path, model, lambda: 0)
     assert isinstance(model, RIDE) and model.whitening.mean.item() == pytest.approx(120, abs=20)
     kept = load_last(fit(config, tmp_path / "runs", tmp_path / "data", progress=False))["state_dict"]
     for name, value in model.whitening.named_buffers():
@@ -102,6 +102,7 @@ def test_the_whitening_is_that_of_all_training_images_and_is_kept(tmp_path: Path
             "crop must be positive for a density, and only",
         ),
         ("bf16 = false", "bf16 = true", "a density is trained in float32: bf16 must be false"),
+        ("crop = 8", 'crop = 8\ncompare = "other"', "compare must be a list of ids"),
     ],
 )
 def test_what_does_not_fit_a_density_is_refused(old: str, new: str, reason: str, tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import dataclasses
+import math
 from pathlib import Path
 
 import pytest
@@ -6,11 +7,14 @@ import torch
 from PIL import Image
 
 from models.bundle import Bundle, load_bundle
-from models.bundle_config import ByClass, Estimate, ImageShape
+from models.bundle_config import ImageShape
+from models.conditioning import ByClass
+from models.facts import Estimate, EvaluationFacts
 from tests.training.data import NUM_TEST, SIDE, write_tiny
 from training.config import ConfigError, FitConfig
+from training.contexts import one_hot
 from training.datasets import load
-from training.fit import fit, one_hot
+from training.fit import fit
 from training.samples import grid, pictured
 from training.ship import bundle_run, recheck, rewrite
 
@@ -114,6 +118,7 @@ def test_colour_is_shipped_beside_what_png_and_a_histogram_need(tmp_path: Path) 
     fit(config, tmp_path / "runs", tmp_path / "data", progress=False)
     written = bundle_run(config, tmp_path / "runs", tmp_path / "data", tmp_path / "checkpoints")
     assert (written.channels, written.num_levels, written.image) == (3, 256, ImageShape(SIDE, SIDE))
+    assert isinstance(written.evaluation, EvaluationFacts)
     assert written.evaluation.classifier is None and written.evaluation.baselines is not None
     png = written.evaluation.baselines.png.mean
     bundle = load_bundle(tmp_path / "checkpoints" / "tiny")
@@ -124,6 +129,37 @@ def test_colour_is_shipped_beside_what_png_and_a_histogram_need(tmp_path: Path) 
     assert recheck(bundle, tmp_path / "data", progress=False)
     wrong = dataclasses.replace(written.evaluation.baselines, png=Estimate(png * 1.2, 0.1))
     rewrite(bundle, dataclasses.replace(written.evaluation, baselines=wrong), "none")
+    assert not recheck(load_bundle(bundle.directory), tmp_path / "data", progress=False)
+
+
+def test_a_chain_is_shipped_with_both_scales_and_their_sum_as_a_bound(tmp_path: Path) -> None:
+    net = {"kind": "row_lstm", "width": 3, "num_layers": 1, "head_width": 3}
+    sizes = {"level": 1, "map_width": 2, "map_kernel": 3, "small": net, "large": net}
+    config = dataclasses.replace(CONFIG, data="emoji32", architecture="multi_scale", sizes=sizes)
+    write_tiny(tmp_path / "data", "emoji32", num_levels=256)
+    fit(config, tmp_path / "runs", tmp_path / "data", progress=False)
+    written = bundle_run(config, tmp_path / "runs", tmp_path / "data", tmp_path / "checkpoints")
+    bundle = load_bundle(tmp_path / "checkpoints" / "tiny")
+    assert bundle.config == written and isinstance(written.evaluation, EvaluationFacts)
+    assert written.evaluation.scales is not None
+    coarse, fine = written.evaluation.scales
+    half = -(-SIDE // 2)
+    assert [(scale.height, scale.width) for scale in (coarse, fine)] == [(half, half), (SIDE, SIDE)]
+    nats = 3 * math.log(2) * (coarse.bits_per_dim.mean * half**2 + fine.bits_per_dim.mean * SIDE**2)
+    assert written.evaluation.log_prob_nats.mean == pytest.approx(-nats, rel=1e-4)
+    assert written.evaluation.bits_per_dim.mean > fine.bits_per_dim.mean
+    card = (bundle.directory / "README.md").read_text()
+    assert f"the {half}x{half} image | {coarse.bits_per_dim.mean:.4f} ± " in card
+    assert f"the {SIDE}x{SIDE} image, given the {half}x{half} one | {fine.bits_per_dim.mean:.4f} ± " in card
+    assert "upper bound: all scales together" in card and "(coarse.png)" in card
+    with (
+        Image.open(bundle.directory / "samples.png") as fine_sheet,
+        Image.open(bundle.directory / "coarse.png") as sheet,
+    ):
+        assert fine_sheet.size == sheet.size
+    assert recheck(bundle, tmp_path / "data", progress=False)
+    wrong = dataclasses.replace(coarse, bits_per_dim=fine.bits_per_dim)
+    rewrite(bundle, dataclasses.replace(written.evaluation, scales=(wrong, fine)), "none")
     assert not recheck(load_bundle(bundle.directory), tmp_path / "data", progress=False)
 
 

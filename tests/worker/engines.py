@@ -4,6 +4,7 @@ import threading
 from typing import Any
 
 from engine.engine import Engine
+from engine.interrupt import Interrupt
 from engine.request import Drawn, Output
 
 
@@ -12,10 +13,10 @@ class Breaks(Engine):
 
     is_broken = False
 
-    def step(self, thread: int = 0, room: int = 1) -> list[Output]:
+    def step(self, thread: int = 0, room: int = 1, interrupt: Interrupt | None = None) -> list[Output]:
         if self.is_broken:
             raise RuntimeError("device lost")
-        return super().step(thread, room)
+        return super().step(thread, room, interrupt)
 
 
 class Hangs(Engine):
@@ -25,8 +26,8 @@ class Hangs(Engine):
         super().__init__(*args, **options)
         self.may_go_on = threading.Event()
 
-    def step(self, thread: int = 0, room: int = 1) -> list[Output]:
-        outputs = super().step(thread, room)
+    def step(self, thread: int = 0, room: int = 1, interrupt: Interrupt | None = None) -> list[Output]:
+        outputs = super().step(thread, room, interrupt)
         if self.num_running(thread):
             self.may_go_on.wait()
         return outputs
@@ -40,8 +41,8 @@ class Watched(Engine):
         self.drawn: list[list[str]] = [[] for _ in range(self.num_threads)]
         self.held = [0] * self.num_threads
 
-    def step(self, thread: int = 0, room: int = 1) -> list[Output]:
-        outputs = super().step(thread, room)
+    def step(self, thread: int = 0, room: int = 1, interrupt: Interrupt | None = None) -> list[Output]:
+        outputs = super().step(thread, room, interrupt)
         self.held[thread] = max(self.held[thread], self.num_running(thread))
         self.drawn[thread] += [output.id for output in outputs if isinstance(output, Drawn)]
         return outputs

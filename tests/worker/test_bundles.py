@@ -3,15 +3,11 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
-from models.bundle import write_bundle
-from models.bundle_config import BundleConfig
-from models.mcgsm import MCGSM
-from models.sizes import SIZES
-from models.strict_json import parse
-from tests.services import write_tiny_bundle
+from tests.services import write_tiny_bundle, write_tiny_density
 from worker.admission import admit
 from worker.bundles import Bundles
 from worker.loaded_model import LoadedModel, LoadedModels
@@ -120,18 +116,24 @@ def test_a_link_under_another_name_is_refused(folder: Folder, tmp_path_factory: 
     assert "'latest'" in str(folder.cards()["latest"].reason)
 
 
-def test_a_density_is_refused_until_its_pixels_can_be_served(folder: Folder) -> None:
-    write_tiny_bundle(folder.root, "tiny")
-    model = MCGSM(3, 2, 1, 2)
-    density = {"architecture": "mcgsm", "num_levels": 0, "head": "mcgsm", "sizes": model.sizes(), "image": "any"}
-    config = parse(
-        BundleConfig,
-        json.loads((folder.root / "tiny" / "config.json").read_text()) | density,
-        types={"sizes": SIZES["mcgsm"]},
-    )
-    write_bundle(folder.root / "tiny", model, config, "# tiny\n")
+@pytest.mark.parametrize("architecture", ["ride", "mcgsm"])
+def test_a_density_is_admitted_for_any_size_in_float32(folder: Folder, architecture: Literal["ride", "mcgsm"]) -> None:
+    write_tiny_density(folder.root, "tiny", architecture=architecture)
     folder.bundles.scan()
-    assert folder.cards()["tiny"].reason == "it is a density; only models of up to 256 levels are served"
+    card = folder.cards()["tiny"]
+    assert (card.status, card.reason) == ("admitted", None) and card.is_density
+    assert (card.height, card.width, card.channels, card.num_levels, card.head) == (None, None, 1, 0, "mcgsm")
+    assert card.pixels == {"dequantisation": "uniform", "low": 10.0, "high": 240.0}
+    assert card.precisions == ["float32"]
+    assert card.evaluation is not None and card.evaluation["density_bits_per_pixel"]["mean"] == 1.5
+
+
+def test_a_model_of_large_images_is_tried_on_small_ones(folder: Folder) -> None:
+    """The maps of one of 4096 x 4096 pixels in float64 would fill the memory."""
+    write_tiny_bundle(folder.root, "large", height=4096, width=4096)
+    folder.bundles.scan()
+    card = folder.cards()["large"]
+    assert (card.status, card.height, card.width) == ("admitted", 4096, 4096)
 
 
 class OutOfMemory(LoadedModels):

@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.services import FAST, SLOW_LAYERS, Valkey, WorkerProcess, wait_until, write_tiny_bundle
+from tests.services import FAST, SLOW_LAYERS, Valkey, WorkerProcess, wait_until, write_tiny_bundle, write_tiny_density
 from tests.worker.jobs import Jobs
 from worker.protocol import JobRequest
 from worker.records import JobRecord
 
 HEIGHT, WIDTH = 64, 64
+FLOATS_SIDE, FLOATS_LAYERS = 128, 8
+"""Of the images of a density, and of its net."""
 
 
 @dataclass
@@ -23,6 +25,7 @@ class Fleet:
     valkey: Valkey
     folder: Path
     sha256: str
+    sha256_of_floats: str
     workers: list[WorkerProcess] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -49,6 +52,11 @@ class Fleet:
         shape = (HEIGHT, WIDTH, 1, 2)
         return JobRequest(kind, "slow", self.sha256, *shape, **{"n": 24, "seed": 11, **fields})  # type: ignore[arg-type]
 
+    def request_of_floats(self, kind: str = "sample", **fields: object) -> JobRequest:
+        shape = (FLOATS_SIDE, FLOATS_SIDE, 1, 0)
+        fields = {"n": 48, "seed": 5, **fields}
+        return JobRequest(kind, "floats", self.sha256_of_floats, *shape, **fields)  # type: ignore[arg-type]
+
     def owner(self, job_id: str) -> WorkerProcess:
         name = self.jobs.records.get(job_id).worker
         assert name is not None
@@ -64,7 +72,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     folder = tmp_path_factory.mktemp("fleet")
     sha256 = write_tiny_bundle(folder / "bundles", "slow", height=HEIGHT, width=WIDTH, layers=SLOW_LAYERS)
     with Valkey() as valkey:
-        fleet = Fleet(valkey, folder, sha256)
+        fleet = Fleet(valkey, folder, sha256, write_tiny_density(folder / "bundles", "floats", layers=FLOATS_LAYERS))
         try:
             yield fleet
         finally:
@@ -133,6 +141,30 @@ def test_a_killed_workers_images_go_on_to_the_same_bytes(fleet: Fleet, undisturb
     for before, job in zip(half_made, jobs, strict=True):
         resumed = dict(fleet.jobs.events(job.id))["resumed"]
         assert job.attempt == 2 and resumed["from_pixel"] == before.progress.done
+
+
+def test_a_killed_workers_floats_go_on_to_the_same_bytes(fleet: Fleet) -> None:
+    """A density's pixels, with a margin around the image, and in a completion whose known bytes are dequantised."""
+    fleet.alive(1)
+    upload = np.random.default_rng(0).integers(0, 256, (FLOATS_SIDE, FLOATS_SIDE, 1)).astype(np.uint8).tobytes()
+    requests = [
+        (fleet.request_of_floats(margin=2), []),
+        (fleet.request_of_floats("completion", known_rows=4), [upload]),
+    ]
+    undisturbed = [fleet.jobs.finish(fleet.jobs.submit(*request)) for request in requests]
+    ids = [fleet.jobs.submit(*request) for request in requests]
+    for job_id in ids:
+        fleet.jobs.wait_for_rows(job_id, 6)
+    for worker in fleet.alive(1):
+        worker.kill()
+    half_made = [fleet.jobs.records.get(job_id) for job_id in ids]
+    assert all(job.state == "running" and 0 < job.progress.done < job.progress.total for job in half_made)
+    fleet.alive(1)
+    for before, expected in zip(half_made, undisturbed, strict=True):
+        job = fleet.jobs.finish(before.id, 40)
+        _assert_same(fleet, job, expected)
+        assert job.attempt == 2
+        assert dict(fleet.jobs.events(job.id))["resumed"]["from_pixel"] == before.progress.done
 
 
 def test_a_store_that_goes_away_costs_time_only(fleet: Fleet, undisturbed: JobRecord) -> None:

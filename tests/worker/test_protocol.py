@@ -35,8 +35,22 @@ def test_another_version_or_an_unknown_field_is_not_understood(change: dict[str,
 
 
 def test_sizes_follow_from_the_shape() -> None:
-    assert (REQUEST.row_bytes, REQUEST.image_bytes, REQUEST.total_pixels) == (60, 1680, 2800)
-    assert replace(REQUEST, n=1).total_pixels == 560
+    assert (REQUEST.row_bytes, REQUEST.canvas_bytes, REQUEST.total_pixels) == (60, 1680, 2800)
+    assert (REQUEST.num_dims, replace(REQUEST, n=1).total_pixels) == (1680, 560)
+
+
+def test_a_density_has_four_bytes_a_pixel_on_its_canvas_and_a_margin_is_drawn_too() -> None:
+    density = JobRequest("sample", "tiny", "0" * 64, 10, 20, 1, 0, n=2, margin=3)
+    assert (density.canvas_height, density.canvas_width, density.num_dims) == (13, 26, 200)
+    assert (density.row_bytes, density.canvas_bytes, density.total_pixels) == (104, 1352, 676)
+
+
+def test_what_is_shown_of_a_canvas_lies_inside_the_margin() -> None:
+    request = JobRequest("sample", "tiny", "0" * 64, 2, 3, 3, 256, margin=1)
+    row = bytes(range(15))
+    assert request.shown_row(0, row) is None
+    assert request.shown_row(2, row) == (1, bytes(range(3, 12)))
+    assert replace(request, margin=0).shown_row(0, row[:9]) == (0, row[:9])
 
 
 @pytest.mark.parametrize(
@@ -68,8 +82,19 @@ def test_other_urls_are_refused(url: str) -> None:
     ],
 )
 def test_a_hole_at_the_end_of_the_raster_is_conditioned_exactly(mask: bytes, kind: str) -> None:
-    assert conditioning_of(mask) == kind
+    assert conditioning_of(mask, is_chain=False) == kind
+    assert conditioning_of(mask, is_chain=True) == "causal_only"
 
 
 def test_each_bundle_has_its_queue() -> None:
     assert queue_of("tiny") == "bundle.tiny"
+
+
+def test_a_canvas_of_a_chain_begins_with_the_coarse_image_which_is_not_shown() -> None:
+    request = JobRequest("sample", "m", "0" * 64, 9, 7, 3, 256, n=2, coarse_level=2)
+    assert (request.coarse_shape, request.hidden_rows, request.canvas_height) == ((3, 2), 3, 12)
+    assert request.total_pixels == 2 * 12 * 7
+    assert request.shown_row(2, b"\0" * request.row_bytes) is None
+    assert request.shown_row(3, b"\1" * request.row_bytes) == (0, b"\1" * 21)
+    scored = JobRequest("score", "m", "0" * 64, 9, 7, 3, 256, n=2, coarse_level=2)
+    assert scored.total_pixels == 2 * 9 * 7

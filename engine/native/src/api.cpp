@@ -64,7 +64,9 @@ EXPORT int scanline_admit(void* lane, int slot, const scanline::Request* request
 
 EXPORT void scanline_clear(void* lane, int slot) { static_cast<scanline::Lane*>(lane)->clear(slot); }
 
-EXPORT void scanline_run(void* lane, int max_pixels) { static_cast<scanline::Lane*>(lane)->run(max_pixels); }
+EXPORT void scanline_run(void* lane, int max_fronts, int max_pixels, const std::int32_t* interrupt) {
+  static_cast<scanline::Lane*>(lane)->run(max_fronts, max_pixels, interrupt);
+}
 
 // Floating-point operations done by `rounds` rounds of independent multiply-adds; 0 without those kernels.
 EXPORT double scanline_fma_work(const char* kernels, std::int64_t rounds) {

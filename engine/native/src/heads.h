@@ -6,12 +6,18 @@
 
 namespace {
 
+// A head that takes its pixels one after the other.
+template <void (*one)(const scanline::HeadCall&, scanline::HeadRow&)>
+inline void each_row(const scanline::HeadCall& call) {
+  for (int i = 0; i < call.num_rows; ++i) one(call, call.rows[i]);
+}
+
 // Level 1 where u < sigmoid(logit / T).
-inline void bernoulli(scanline::HeadCall& call) {
-  const double logit = call.inputs[0][0];
-  const bool is_one = call.known ? call.known[0] > 0 : call.uniforms[0] < sigmoid(logit / call.temperature);
-  call.values[0] = is_one;
-  call.log_probs[0] = log_sigmoid(is_one ? logit : -logit);
+inline void bernoulli(const scanline::HeadCall&, scanline::HeadRow& row) {
+  const double logit = row.inputs[0][0];
+  const bool is_one = row.known ? row.known[0] > 0 : row.uniforms[0] < sigmoid(logit / row.temperature);
+  row.values[0] = is_one;
+  row.log_probs[0] = log_sigmoid(is_one ? logit : -logit);
 }
 
 // The first index whose cumulative weight exceeds u times the sum of all.
@@ -51,15 +57,15 @@ inline int draw_from_table(const double* logits, int num, double u, double tempe
   return choose(scratch, num, u);
 }
 
-inline void categorical(scanline::HeadCall& call) {
+inline void categorical(const scanline::HeadCall& call, scanline::HeadRow& row) {
   const int n = call.num_levels;
   double* logits = call.scratch;
-  for (int i = 0; i < n; ++i) logits[i] = call.inputs[0][i];
+  for (int i = 0; i < n; ++i) logits[i] = row.inputs[0][i];
   const double total = log_sum(logits, n, logits + n);
-  const int level = call.known ? static_cast<int>(call.known[0])
-                               : draw_from_table(logits, n, call.uniforms[0], call.temperature, logits + n);
-  call.values[0] = static_cast<float>(level);
-  call.log_probs[0] = logits[level] - total;
+  const int level = row.known ? static_cast<int>(row.known[0])
+                               : draw_from_table(logits, n, row.uniforms[0], row.temperature, logits + n);
+  row.values[0] = static_cast<float>(level);
+  row.log_probs[0] = logits[level] - total;
 }
 
 }  // namespace

@@ -37,7 +37,8 @@ inline double fma_work(std::int64_t rounds) {
 }
 
 [[maybe_unused]] constexpr scanline::Kernels kernel_set(const char* name) {
-  return {name, affine, nullptr, pointwise, {bernoulli, categorical, logistic_mixture, mcgsm}, fma_work};
+  return {name, affine, nullptr, pointwise,
+          {each_row<bernoulli>, each_row<categorical>, each_row<logistic_mixture>, mcgsm}, fma_work};
 }
 
 }  // namespace

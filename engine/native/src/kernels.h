@@ -10,6 +10,7 @@ namespace scanline {
 constexpr int kPanel = 64;
 constexpr int kLanes = 16;
 constexpr int kTileRows = 6;  // at most
+constexpr int kMcgsmRows = 8;  // pixels that an MCGSM works at together
 
 enum class Pointwise : std::int64_t {
   gate, glu, lstm, spatial_lstm, relu, elu, concat_elu, tanh, sigmoid, add, multiply
@@ -49,31 +50,37 @@ struct PointwiseCall {
 
 enum class HeadKind : std::int64_t { bernoulli, categorical, logistic_mixture, mcgsm };
 
-// The constant weights of an MCGSM head; pairs of component c and scale s stand at c S + s.
+// The constants of an MCGSM head of C components and S scales. Tables are [scale][component], rows of `stride` floats,
+// filled up so that what is beyond the last component counts for nothing.
 struct McgsmConstants {
-  int num_inputs, num_features, num_components, num_scales;
-  const double* projection;       // [inputs][features, then linear features and predictors of each component]
-  const double* squared_weights;  // [features][components]
-  const double* priors;
-  const double* precisions;
-  const double* cholesky_factors;  // [components]
-  const double* log_norms;
-  const double* deviations;
+  int num_components, num_scales, stride;
+  const float* priors;
+  const float* precisions;         // of the gates
+  const float* joint_priors;       // with the logarithm of the Gaussian's norm
+  const float* cholesky_factors;   // [stride]
+  const double* deviations;        // [component][scale]
+  float low, high;                 // what is drawn is clipped to them
 };
 
 // The channels of one head at one pixel. Log-probabilities are in nats at temperature 1.
-struct HeadCall {
+struct HeadRow {
   const float* inputs[2];
+  double uniforms[3];  // one a channel; two for a density
+  double temperature;
+  const float* known;  // the channels' values, null where they are to be drawn
+  float values[3];
+  double log_probs[3];
+};
+
+// One head at many pixels.
+struct HeadCall {
+  int num_rows;
+  HeadRow* rows;
   int input_widths[2];
   int num_channels;
   int num_levels;  // 0 for a density
   const McgsmConstants* mcgsm;
-  double uniforms[3];  // one a channel; two for a density
-  double temperature;
-  const float* known;  // the channels' values, null where they are to be drawn
   double* scratch;
-  float values[3];
-  double log_probs[3];
 };
 
 struct Kernels {
@@ -82,7 +89,7 @@ struct Kernels {
   // The same with weights packed as pairs of bfloat16, two inputs of one output in the place of a float; or null.
   void (*affine_bf16)(const AffineCall&);
   void (*pointwise)(const PointwiseCall&);
-  void (*heads[4])(HeadCall&);  // by HeadKind
+  void (*heads[4])(const HeadCall&);  // by HeadKind
   // Runs `rounds` times 64 multiply-adds of a whole vector that do not wait for each other; returns flops done.
   double (*fma_work)(std::int64_t rounds);
 };

@@ -8,7 +8,8 @@ namespace scanline {
 
 const Kernels* avx512_bf16_kernels() {
   static const Kernels kernels = {"avx512_bf16", affine, affine_bf16, pointwise,
-                                  {bernoulli, categorical, logistic_mixture, mcgsm}, bf16_work};
+                                  {each_row<bernoulli>, each_row<categorical>, each_row<logistic_mixture>, mcgsm},
+                                  bf16_work};
   return &kernels;
 }
 

@@ -12,7 +12,7 @@ Lane::Lane(const Program& program, int height, int width, int num_slots, const R
       width_(width),
       results_(results),
       slots_(static_cast<std::size_t>(num_slots), Slot(program, height, width)),
-      stride_(static_cast<std::size_t>(std::max(width, num_slots))),
+      stride_(static_cast<std::size_t>(std::max(width, kPositionsAtOnce))),
       pointers_(stride_ * static_cast<std::size_t>(program.max_pointers)),
       held_back_(stride_ * static_cast<std::size_t>(program.max_width)),
       input_stride_(program.max_depth + kLanes) {
@@ -28,94 +28,124 @@ Lane::Lane(const Program& program, int height, int width, int num_slots, const R
 void Lane::admit(int slot, const Request& request) {
   slots_[static_cast<std::size_t>(slot)].admit(request, tops_, row_only_);
   results_.rows_done[slot] = 0;
-  positions_ = {{&slots_[static_cast<std::size_t>(slot)], 0}};
+  positions_ = {{&slots_[static_cast<std::size_t>(slot)], slots_[static_cast<std::size_t>(slot)].lines(0), 0, 0}};
   for (const Phase& phase : program_.phases)
     if (phase.kind == PhaseKind::admit) run_phase(phase);
 }
 
-void Lane::run(int max_pixels) {
-  for (int i = 0; i < max_pixels; ++i) {
-    for (Slot& slot : slots_)
-      if (slot.is_active && slot.column == 0) begin_row(slot);
-    draw_pixels();
+void Lane::run(int max_fronts, int max_pixels, const std::int32_t* interrupt) {
+  for (std::int64_t num_pixels = 0; max_fronts > 0 && num_pixels < max_pixels; --max_fronts) {
+    front_.clear();
+    for (std::size_t index = 0; index < slots_.size(); ++index)
+      if (slots_[index].is_active) begin_rows(index);
+    draw_front();
     bool has_finished = false;
     for (std::size_t index = 0; index < slots_.size(); ++index)
       if (slots_[index].is_active) has_finished |= advance(index);
-    if (has_finished) return;
+    if (has_finished || (interrupt && __atomic_load_n(interrupt, __ATOMIC_RELAXED))) return;
+    num_pixels += static_cast<std::int64_t>(front_.size());
   }
 }
 
-// The row phases of one image. Each image has its own turn: its row is a matrix product of `width` rows by itself.
-void Lane::begin_row(Slot& slot) {
-  slot.point_at_row(tops_);
+// The front of one image; the row that begins there is made ready.
+void Lane::begin_rows(std::size_t index) {
+  Slot& slot = slots_[index];
+  for (int row = slot.first_row(); row < slot.end_row(); ++row) {
+    if (slot.column(row) == 0) {
+      slot.begin_row(row, tops_);
+      run_row_phases(slot, row);
+      const std::size_t at = index * static_cast<std::size_t>(height_) + static_cast<std::size_t>(row);
+      results_.log_probs[at] = results_.drawn_log_probs[at] = 0;
+    }
+    front_.push_back({&slot, slot.lines(row), row, slot.column(row)});
+  }
+}
+
+// Each image has its own turn: its row is a matrix product of `width` rows by itself.
+void Lane::run_row_phases(const Slot& slot, int row) {
   for (const Phase& phase : program_.phases) {
     if (phase.kind == PhaseKind::row) {
       positions_.clear();
-      for (int column = 0; column < width_; ++column) positions_.push_back({&slot, column});
+      for (int column = 0; column < width_; ++column) positions_.push_back({&slot, slot.lines(row), row, column});
       run_phase(phase);
     }
-    if (phase.kind == PhaseKind::row_reverse && slot.row > 0)
+    if (phase.kind == PhaseKind::row_reverse && row > 0)
       for (int column = width_ - 1; column >= 0; --column) {
-        positions_ = {{&slot, column}};
+        positions_ = {{&slot, slot.lines(row), row, column}};
         run_phase(phase);
       }
   }
 }
 
-// One pixel of every image, channel group after channel group.
-void Lane::draw_pixels() {
-  positions_.clear();
-  for (const Slot& slot : slots_)
-    if (slot.is_active) positions_.push_back({&slot, slot.column});
+// The pixels of a front are independent of each other: some of them at a time, through everything.
+void Lane::draw_front() {
+  for (std::size_t first = 0; first < front_.size(); first += positions_.size()) {
+    const std::size_t end = std::min(front_.size(), first + kPositionsAtOnce);
+    positions_.assign(front_.begin() + static_cast<std::ptrdiff_t>(first),
+                      front_.begin() + static_cast<std::ptrdiff_t>(end));
+    draw_positions();
+  }
+}
+
+// Channel group after channel group.
+void Lane::draw_positions() {
   for (const Phase& phase : program_.phases) {
     if (phase.kind != PhaseKind::pixel) continue;
     run_phase(phase);
     if (phase.group < static_cast<int>(program_.heads.size()))
-      for (Slot& slot : slots_)
-        if (slot.is_active) draw_channels(program_.heads[static_cast<std::size_t>(phase.group)], slot);
+      draw_channels(program_.heads[static_cast<std::size_t>(phase.group)]);
   }
 }
 
-void Lane::draw_channels(const Head& head, Slot& slot) {
-  const int position = slot.row * width_ + slot.column, first = head.first_channel;
+void Lane::draw_channels(const Head& head) {
   HeadCall call{};
-  for (std::size_t i = 0; i < head.inputs.size(); ++i) {
-    call.inputs[i] = slot.at(head.inputs[i], slot.column);
-    call.input_widths[i] = head.inputs[i].width;
-  }
+  for (std::size_t i = 0; i < head.inputs.size(); ++i) call.input_widths[i] = head.inputs[i].width;
   call.num_channels = head.num_channels;
   call.num_levels = program_.num_levels;
   call.mcgsm = &head.mcgsm;
-  call.temperature = slot.temperature;
   call.scratch = head_scratch_.data();
-  call.known = slot.is_known() ? slot.known() + first : nullptr;
+  head_rows_.clear();
+  for (const Position& position : positions_) head_rows_.push_back(head_row(head, position));
+  call.num_rows = static_cast<int>(head_rows_.size());
+  call.rows = head_rows_.data();
+  program_.kernels.heads[static_cast<std::size_t>(head.kind)](call);
+  for (std::size_t i = 0; i < positions_.size(); ++i) keep(head, positions_[i], head_rows_[i]);
+}
+
+HeadRow Lane::head_row(const Head& head, const Position& position) const {
+  const Slot& slot = *position.slot;
+  const int pixel = position.row * width_ + position.column, first = head.first_channel;
+  HeadRow row;
+  for (std::size_t i = 0; i < head.inputs.size(); ++i) row.inputs[i] = position.at(head.inputs[i]);
+  row.temperature = slot.temperature;
+  row.known = slot.is_known(pixel) ? slot.known(pixel) + first : nullptr;
   // One number a channel; a density takes two for its one channel, the second as engine/philox.py says.
   const int numbers = program_.num_levels ? head.num_channels : 2;
   const int step = program_.num_levels ? 1 : program_.channels;
-  for (int i = 0; i < numbers && !call.known; ++i)
-    call.uniforms[i] = uniform(slot.seed, slot.sample, static_cast<std::uint32_t>(position),
-                               static_cast<std::uint32_t>(first + i * step));
-  program_.kernels.heads[static_cast<std::size_t>(head.kind)](call);
-  const std::int64_t pixel = (&slot - slots_.data()) * std::int64_t{height_} * width_ + position;
+  for (int i = 0; i < numbers && !row.known; ++i)
+    row.uniforms[i] = uniform(slot.seed, slot.sample, static_cast<std::uint32_t>(pixel),
+                              static_cast<std::uint32_t>(first + i * step), slot.stage);
+  return row;
+}
+
+void Lane::keep(const Head& head, const Position& position, const HeadRow& row) {
+  const std::int64_t slot = position.slot - slots_.data(), line = slot * height_ + position.row;
+  float* drawn = results_.values + (line * width_ + position.column) * program_.channels + head.first_channel;
+  float* feature = position.at(program_.pixel) + head.first_channel;
   for (int i = 0; i < head.num_channels; ++i) {
-    slot.at(program_.pixel, slot.column)[first + i] = call.values[i];
-    results_.values[pixel * program_.channels + first + i] = call.values[i];
-    slot.row_log_prob += call.log_probs[i];
-    if (!call.known) slot.row_drawn_log_prob += call.log_probs[i];
+    feature[i] = drawn[i] = row.values[i];
+    results_.log_probs[line] += row.log_probs[i];
+    if (!row.known) results_.drawn_log_probs[line] += row.log_probs[i];
   }
 }
 
-// Go on to the next pixel; true if the image is finished.
+// Go on to the next front; true if the image is finished.
 bool Lane::advance(std::size_t index) {
   Slot& slot = slots_[index];
-  if (++slot.column < width_) return false;
-  const std::size_t row = index * static_cast<std::size_t>(height_) + static_cast<std::size_t>(slot.row);
-  results_.log_probs[row] = slot.row_log_prob;
-  results_.drawn_log_probs[row] = slot.row_drawn_log_prob;
-  slot.row_log_prob = slot.row_drawn_log_prob = 0;
-  slot.column = 0;
-  results_.rows_done[index] = ++slot.row;
-  slot.is_active = slot.row < height_;
+  const int row = slot.first_row();
+  if (!slot.advance()) return false;
+  results_.rows_done[index] = row + 1;
+  slot.is_active = row + 1 < height_;
   return !slot.is_active;
 }
 
@@ -130,9 +160,8 @@ void Lane::run_where_due(const Operation& op) {
   for (int residue = 0; residue < op.up * op.up; ++residue) {
     due_.clear();
     for (const Position& p : positions_) {
-      const int row = p.slot->row, column = p.column;
-      if ((row | column) & skipped) continue;
-      if ((row >> op.level) % op.up * op.up + (column >> op.level) % op.up == residue) due_.push_back(p);
+      if ((p.row | p.column) & skipped) continue;
+      if ((p.row >> op.level) % op.up * op.up + (p.column >> op.level) % op.up == residue) due_.push_back(p);
     }
     if (!due_.empty()) run_operation(op, due_, residue);
   }
@@ -141,7 +170,7 @@ void Lane::run_where_due(const Operation& op) {
 void Lane::point(const std::vector<Access>& accesses, const std::vector<Position>& positions,
                  const float** pointers) const {
   for (const Access& access : accesses) {
-    for (std::size_t i = 0; i < positions.size(); ++i) pointers[i] = positions[i].slot->at(access, positions[i].column);
+    for (std::size_t i = 0; i < positions.size(); ++i) pointers[i] = positions[i].at(access);
     pointers += stride_;
   }
 }
@@ -192,7 +221,7 @@ void Lane::run_affine(const Operation& op, const std::vector<Position>& position
   (op.is_bf16 ? program_.kernels.affine_bf16 : program_.kernels.affine)(call);
   if (op.reads_its_output)
     for (std::size_t i = 0; i < rows; ++i)
-      std::copy(outs[i], outs[i] + width, positions[i].slot->at(op.outs[0], positions[i].column));
+      std::copy(outs[i], outs[i] + width, positions[i].at(op.outs[0]));
 }
 
 }  // namespace scanline

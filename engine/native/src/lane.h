@@ -23,18 +23,26 @@ class Lane {
   void admit(int slot, const Request& request);
   void clear(int slot) { slots_[static_cast<std::size_t>(slot)].is_active = false; }
 
-  // Advance every image by up to `max_pixels` pixels; returns early when one is finished, so that another may join.
-  void run(int max_pixels);
+  // Advance every image by up to `max_fronts` fronts, until about `max_pixels` pixels of all of them are drawn; returns
+  // early when an image is finished, so that another may join, or when another thread sets `*interrupt`, which may be null.
+  void run(int max_fronts, int max_pixels, const std::int32_t* interrupt);
 
  private:
   struct Position {
     const Slot* slot;
-    int column;
+    float* const* lines;  // of its row
+    int row, column;
+
+    float* at(const Access& a) const { return lines[a.line] + (column >> a.level) * a.stride + a.offset; }
   };
 
-  void begin_row(Slot& slot);
-  void draw_pixels();
-  void draw_channels(const Head& head, Slot& slot);
+  void begin_rows(std::size_t index);
+  void run_row_phases(const Slot& slot, int row);
+  void draw_front();
+  void draw_positions();
+  void draw_channels(const Head& head);
+  HeadRow head_row(const Head& head, const Position& position) const;
+  void keep(const Head& head, const Position& position, const HeadRow& row);
   bool advance(std::size_t index);
   void run_phase(const Phase& phase);
   void run_where_due(const Operation& op);
@@ -47,10 +55,12 @@ class Lane {
   Results results_;
   std::vector<Slot> slots_;
   std::vector<AlignedFloats> tops_, row_only_;  // one a feature
-  std::vector<Position> positions_, due_;
+  std::vector<Position> front_;           // all pixels that are drawn next
+  std::vector<Position> positions_, due_;  // of a phase, of an operation
   std::size_t stride_;  // positions that one operation may have
   std::vector<const float*> pointers_;
   AlignedFloats held_back_;
+  std::vector<HeadRow> head_rows_;
   std::vector<double> head_scratch_;
   AlignedFloats input_scratch_;
   int input_stride_;

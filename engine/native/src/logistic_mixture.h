@@ -56,9 +56,9 @@ struct Mixture {
 };
 
 // Place of one channel's block and of its coefficients among the inputs; see models/program.py, class Head.
-inline void logistic_mixture(scanline::HeadCall& call) {
+inline void logistic_mixture(const scanline::HeadCall& call, scanline::HeadRow& row) {
   const int channels = call.num_channels, K = call.input_widths[0] / (channels == 1 ? 3 : 10);
-  const float* in = call.inputs[0];
+  const float* in = row.inputs[0];
   Mixture mixture{K, call.num_levels, call.scratch, call.scratch + K, call.scratch + 2 * K};
   double *masses = call.scratch + 3 * K, *rest = call.scratch + 4 * K;
   for (int k = 0; k < K; ++k) masses[k] = in[k];
@@ -72,16 +72,16 @@ inline void logistic_mixture(scanline::HeadCall& call) {
       mixture.log_scales[k] = means[K + k] < -7 ? -7 : means[K + k];
       for (int before = 0; before < c; ++before) {
         const double slope = tanh(static_cast<double>(in[K + (c * (c - 1) / 2 + before) * block * K + 2 * K + k]));
-        mixture.means[k] += slope * (call.values[before] * (2.0 / (call.num_levels - 1)) - 1);
+        mixture.means[k] += slope * (row.values[before] * (2.0 / (call.num_levels - 1)) - 1);
       }
     }
-    const double u = call.uniforms[c];
+    const double u = row.uniforms[c];
     int level;
-    if (call.known) level = static_cast<int>(call.known[c]);
-    else level = call.temperature == 1 ? mixture.draw(u) : mixture.draw_tempered(u, call.temperature, rest);
-    call.values[c] = static_cast<float>(level);
-    call.log_probs[c] = mixture.log_prob(level, masses, rest);
-    for (int k = 0; k < K; ++k) mixture.log_weights[k] = masses[k] - call.log_probs[c];  // the components' posterior
+    if (row.known) level = static_cast<int>(row.known[c]);
+    else level = row.temperature == 1 ? mixture.draw(u) : mixture.draw_tempered(u, row.temperature, rest);
+    row.values[c] = static_cast<float>(level);
+    row.log_probs[c] = mixture.log_prob(level, masses, rest);
+    for (int k = 0; k < K; ++k) mixture.log_weights[k] = masses[k] - row.log_probs[c];  // the components' posterior
   }
 }
 

@@ -1,52 +1,161 @@
-// Mixture of conditional Gaussian scale mixtures, a density (Theis et al. 2012); formulas in models/heads.py.
+// Mixture of conditional Gaussian scale mixtures, a density (Theis et al. 2012); formulas in models/heads.py. Affine maps
+// have made (v, means) of the features (engine/native/lowering.py); log p(c, s | h) is prior + e^scale v less its sum.
+//
+// Tables of components and scales are computed in single precision, vector after vector. A sum has kLanes partial sums
+// whatever the width of a vector, so that its bits do not depend on it. What is left of them is in double precision.
 #pragma once
 
 #include "heads.h"
+#include "pointwise.h"
 
 namespace {
 
-// out[o] = sum over i of x[i] w[i][o], in order.
-inline void product(const double* x, int num_ins, const double* w, int num_outs, double* out) {
-  for (int o = 0; o < num_outs; ++o) out[o] = 0;
-  for (int i = 0; i < num_ins; ++i)
-    for (int o = 0; o < num_outs; ++o) out[o] += x[i] * w[std::int64_t{i} * num_outs + o];
+constexpr int kMcgsmRows = scanline::kMcgsmRows;
+constexpr int kParts = scanline::kLanes / Vector::size;
+
+// A number for each of kLanes components.
+struct Lanes {
+  Vector part[kParts];
+
+  static Lanes all(float x) {
+    Lanes out;
+    for (Vector& v : out.part) v = Vector::all(x);
+    return out;
+  }
+  // lane[k] = function(lane[k], k) for whole vectors; k counts their first components.
+  template <class F>
+  void update(F function) {
+    for (int i = 0; i < kParts; ++i) part[i] = function(part[i], i * Vector::size);
+  }
+  float largest() const {
+    return reduce([](float a, float b) { return a > b ? a : b; });
+  }
+  float sum() const {
+    return reduce([](float a, float b) { return a + b; });
+  }
+
+ private:
+  // In pairs, then pairs of pairs, and so on.
+  template <class F>
+  float reduce(F function) const {
+    float lane[scanline::kLanes];
+    for (int i = 0; i < kParts; ++i) part[i].store(lane + i * Vector::size);
+    for (int half = scanline::kLanes / 2; half > 0; half /= 2)
+      for (int i = 0; i < half; ++i) lane[i] = function(lane[i], lane[i + half]);
+    return lane[0];
+  }
+};
+
+// table[s][c] = prior[s][c] + precision[s][c] v(c); returns the largest. v(c) is that of a vector of components from c.
+template <class V>
+inline float fill_table(const scanline::McgsmConstants& m, const float* priors, V v, float* table) {
+  Lanes largest = Lanes::all(-3e38f);
+  for (int block = 0; block < m.stride; block += scanline::kLanes)
+    largest.update([&](Vector most, int part) {
+      const int c = block + part;
+      const Vector drive = v(c);
+      for (int s = 0, at = c; s < m.num_scales; ++s, at += m.stride) {
+        const Vector x = fma(Vector::load(m.precisions + at), drive, Vector::load(priors + at));
+        x.store(table + at);
+        most = larger(x, most);
+      }
+      return most;
+    });
+  return largest.largest();
 }
 
-inline void mcgsm(scanline::HeadCall& call) {
-  const scanline::McgsmConstants& m = *call.mcgsm;
-  const int D = m.num_inputs, N = m.num_features, C = m.num_components, S = m.num_scales;
-  double* h = call.scratch;
-  double* products = h + D;            // features [N], linear [C], means [C]
-  double* drive = products + N + 2 * C;  // [C]
-  double* gates = drive + C;           // [C S], log p(c, s | h)
-  double* rest = gates + C * S;
-  double* terms = rest + C * S;
-  for (int i = 0; i < D; ++i) h[i] = call.inputs[0][i];
-  product(h, D, m.projection, N + 2 * C, products);
-  const double *linear = products + N, *means = linear + C;
-  for (int n = 0; n < N; ++n) products[n] *= products[n];
-  product(products, N, m.squared_weights, C, drive);
-  for (int c = 0; c < C; ++c)
-    for (int s = 0; s < S; ++s)
-      gates[c * S + s] = m.priors[c * S + s] + m.precisions[c * S + s] * (linear[c] - drive[c] / 2);
-  const double norm = log_sum(gates, C * S, rest);
-  for (int i = 0; i < C * S; ++i) gates[i] -= norm;
+// table = e^(table - largest). Returns their sum; `sums`, where it is not null, gets that of each component.
+inline float exponentiate(const scanline::McgsmConstants& m, float largest, float* table, float* sums) {
+  Lanes total = Lanes::all(0);
+  for (int block = 0; block < m.stride; block += scanline::kLanes)
+    total.update([&](Vector before, int part) {
+      const int c = block + part;
+      Vector sum = Vector::all(0);
+      for (int s = 0, at = c; s < m.num_scales; ++s, at += m.stride) {
+        const Vector e = exponential(Vector::load(table + at) - Vector::all(largest)).value();
+        e.store(table + at);
+        sum = sum + e;
+      }
+      if (sums) sum.store(sums + c);
+      return before + sum;
+    });
+  return total.sum();
+}
 
-  const double prediction = call.inputs[1][0], log_scale = call.inputs[1][1];
-  if (call.known) {
-    call.values[0] = call.known[0];
+// The component and the scale, as c S + s, where the cumulative probability exceeds u.
+inline int choose_gate(const scanline::McgsmConstants& m, const float* table, const float* sums, double* cumulative,
+                       double u) {
+  double total = 0;
+  for (int c = 0; c < m.num_components; ++c) cumulative[c] = total += sums[c];
+  const double wanted = u * total;
+  int c = 0, s = 0;
+  for (int i = 0; i < m.num_components - 1; ++i) c += cumulative[i] <= wanted;
+  double below = (c ? cumulative[c - 1] : 0) + table[c];
+  while (below <= wanted && s < m.num_scales - 1) below += table[++s * m.stride + c];
+  return c * m.num_scales + s;
+}
+
+// What the steps of one pixel hand on.
+struct McgsmRow {
+  const float *v, *means;
+  float* table;
+  float* sums;
+  float gates_most, gates, joint_most, joint;
+  double prediction, log_scale, scale;
+  float y;
+};
+
+inline void draw_or_keep(const scanline::McgsmConstants& m, scanline::HeadRow& out, McgsmRow& row, double* cumulative) {
+  if (out.known) {
+    out.values[0] = out.known[0];
   } else {
-    powers(gates, C * S, 0, 1, rest);
-    const int chosen = choose(rest, C * S, call.uniforms[0]);
-    const double y = means[chosen / S] + normal_quantile(call.uniforms[1]) * m.deviations[chosen];
-    call.values[0] = static_cast<float>(prediction + exponential(log_scale) * y);
+    const int chosen = choose_gate(m, row.table, row.sums, cumulative, out.uniforms[0]);
+    const double y = row.means[chosen / m.num_scales] + normal_quantile(out.uniforms[1]) * m.deviations[chosen];
+    const float value = static_cast<float>(row.prediction + row.scale * y);
+    out.values[0] = value < m.low ? m.low : value > m.high ? m.high : value;
   }
-  const double y = (call.values[0] - prediction) * exponential(-log_scale);
-  for (int i = 0; i < C * S; ++i) {
-    const double scaled = (y - means[i / S]) * m.cholesky_factors[i / S];
-    terms[i] = gates[i] + m.log_norms[i] - m.precisions[i] * scaled * scaled / 2;
+  row.y = static_cast<float>((out.values[0] - row.prediction) / row.scale);
+}
+
+// Step by step for all of `num` pixels: while one waits for the end of a long chain of operations, the next begins.
+inline void mcgsm_rows(const scanline::HeadCall& call, scanline::HeadRow* out, int num) {
+  const scanline::McgsmConstants& m = *call.mcgsm;
+  const int C = m.num_components;
+  McgsmRow rows[kMcgsmRows];
+  for (int i = 0; i < num; ++i) {
+    McgsmRow& row = rows[i];
+    row.v = out[i].inputs[0];
+    row.means = row.v + C;
+    row.table = reinterpret_cast<float*>(call.scratch + C) + i * (m.num_scales + 1) * m.stride;
+    row.sums = row.table + m.num_scales * m.stride;
+    row.prediction = out[i].inputs[1][0];
+    row.log_scale = out[i].inputs[1][1];
+    row.scale = exponential(row.log_scale);
+    row.gates_most = fill_table(m, m.priors, [&](int c) { return read(row.v + c, C - c); }, row.table);
   }
-  call.log_probs[0] = log_sum(terms, C * S, rest) - log_scale;
+  for (int i = 0; i < num; ++i) rows[i].gates = exponentiate(m, rows[i].gates_most, rows[i].table, rows[i].sums);
+  for (int i = 0; i < num; ++i) draw_or_keep(m, out[i], rows[i], call.scratch);
+  for (int i = 0; i < num; ++i) {
+    McgsmRow& row = rows[i];
+    const auto less_energy = [&](int c) {
+      const Vector residual = (Vector::all(row.y) - read(row.means + c, C - c)) * Vector::load(m.cholesky_factors + c);
+      return read(row.v + c, C - c) - residual * residual * Vector::all(0.5f);
+    };
+    row.joint_most = fill_table(m, m.joint_priors, less_energy, row.table);
+  }
+  for (int i = 0; i < num; ++i) rows[i].joint = exponentiate(m, rows[i].joint_most, rows[i].table, nullptr);
+  for (int i = 0; i < num; ++i) {
+    const McgsmRow& row = rows[i];
+    const double ratio = double{row.joint} / double{row.gates};
+    out[i].log_probs[0] = double{row.joint_most} - double{row.gates_most} + logarithm(ratio) - row.log_scale;
+  }
+}
+
+inline void mcgsm(const scanline::HeadCall& call) {
+  for (int i = 0; i < call.num_rows; i += kMcgsmRows) {
+    const int left = call.num_rows - i;
+    mcgsm_rows(call, call.rows + i, left < kMcgsmRows ? left : kMcgsmRows);
+  }
 }
 
 }  // namespace

@@ -16,12 +16,20 @@ void each_access(Program& program, Visit visit) {
   visit(program.pixel, PhaseKind::pixel);
 }
 
+// Row r + n takes the place of row r. Row r - dy reads column c of row r from column c - dx, while row r + n stands at
+// column c - dx - (n + dy) slope, which must lie before c.
+int rows_until_read(const Access& access, int slope) {
+  return slope ? -access.dy + std::max(0, -access.dx) / slope + 1 : 1;
+}
+
 void find_reach(Program& program) {
   each_access(program, [&](const Access& access, PhaseKind kind) {
     Feature& f = program.features[static_cast<std::size_t>(access.feature)];
     f.rows_above = std::max(f.rows_above, -access.dy + (kind == PhaseKind::row_reverse));
+    f.rows_below = std::max(f.rows_below, access.dy - (kind == PhaseKind::row_reverse));
     f.columns_left = std::max(f.columns_left, -access.dx);
     f.columns_right = std::max(f.columns_right, access.dx);
+    f.lines_kept = std::max({f.lines_kept, f.rows_above + 1, rows_until_read(access, program.front_slope)});
   });
 }
 
@@ -53,8 +61,8 @@ void place(Program& program) {
   find_reach(program);
   choose_storage(program);
   for (Feature& f : program.features) {
-    f.first_line = program.num_lines;
-    program.num_lines += f.rows_above + 1;
+    f.first_line = program.num_lines + f.rows_below;
+    program.num_lines = f.first_line + f.rows_above + 1;
     if (f.scope == Scope::given_map) program.map_size += f.width;
   }
   each_access(program, [&](Access& access, PhaseKind kind) {

@@ -46,7 +46,7 @@ void read_affine(Reader& reader, Operation& op, Program& program) {
   const std::int64_t bias = reader.word();
   op.addends = read_accesses(reader);
   op.activation = static_cast<Activation>(reader.word());
-  const bool reads_pixels = reader.word() != 0;
+  const bool is_exact = reader.word() != 0;
   std::vector<EncodedTap> taps(static_cast<std::size_t>(reader.number()));
   for (EncodedTap& tap : taps) {
     tap.weight = reader.word();
@@ -56,7 +56,7 @@ void read_affine(Reader& reader, Operation& op, Program& program) {
     op.up = std::max(op.up, tap.up);
     op.reads_its_output |= overlap(op.ins.back(), op.outs[0]) && !op.ins.back().dy && !op.ins.back().dx;
   }
-  op.is_bf16 = program.kernels.affine_bf16 && !reads_pixels;
+  op.is_bf16 = program.kernels.affine_bf16 && !is_exact;
   for (int width : op.tap_widths) op.depth += op.is_bf16 ? (width + 1) / 2 : width;
   const int out_width = op.outs[0].width;
   op.bias = pack_bias(reader.vector(bias, out_width));
@@ -96,6 +96,7 @@ Program::Program(const std::int64_t* words, std::int64_t num_words, const float*
   Reader reader(words, num_words, parameters, num_parameters);
   channels = reader.number();
   num_levels = reader.number();
+  front_slope = reader.number();
   features.resize(static_cast<std::size_t>(reader.number()));
   for (Feature& f : features) f = read_feature(reader);
   pixel = read_access(reader);

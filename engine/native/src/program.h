@@ -15,10 +15,10 @@ enum class PhaseKind : std::int64_t { admit, row, row_reverse, pixel };
 
 // Where the numbers of a feature live.
 enum class Storage {
-  rows,      // of a slot: the present row and as many above as are read
+  rows,      // of a slot: as many rows as are read; a row takes the place of one that nobody will read again
   image,     // of a slot: all rows, given with the request
   vector,    // of a slot: one cell
-  cell,      // of a slot: one cell, for what is only read at the position where it was written
+  cell,      // of a slot: a cell for each position that is drawn at once, for what is only read where it was written
   row_only,  // of the lane: one row, for what no later phase reads; slots run their row phases one after the other
 };
 
@@ -27,19 +27,21 @@ struct Feature {
   int width;
   int level;
   Storage storage = Storage::rows;
-  int rows_above = 0, columns_left = 0, columns_right = 0;  // how far it is read
+  int rows_above = 0, rows_below = 0, columns_left = 0, columns_right = 0;  // how far it is read
+  int lines_kept = 1;                                                       // of storage `rows`
   std::vector<float> top, left, right;                      // boundaries, `width` numbers each
   int first_line = 0;                                       // index of the present row in a slot's table of rows
 
   int stride() const { return storage == Storage::vector || storage == Storage::cell ? 0 : width; }
   int num_columns(int image_width) const { return ((image_width - 1) >> level) + 1; }
+  int num_rows(int image_height) const { return ((image_height - 1) >> level) + 1; }
   // Floats from one row to the next.
   std::int64_t line_size(int image_width) const {
     return stride() ? std::int64_t{width} * (columns_left + num_columns(image_width) + columns_right) : width;
   }
 };
 
-// Channels of a feature at an offset. Seen from column c of a slot: lines[line] + (c >> level) * stride + offset.
+// Channels of a feature at an offset. Seen from column c of a row: lines[line] + (c >> level) * stride + offset.
 struct Access {
   int feature;
   int width;
@@ -79,7 +81,8 @@ struct Head {
   HeadKind kind;
   int first_channel, num_channels;
   std::vector<Access> inputs;
-  std::vector<double> constants;  // what `mcgsm` points into
+  std::vector<float> tables;       // what `mcgsm` points into
+  std::vector<double> deviations;  // this, too
   McgsmConstants mcgsm{};
   int scratch_size = 0;
 };
@@ -93,6 +96,7 @@ class Program {
   const Kernels& kernels;
   int channels = 0;
   int num_levels = 0;  // 0 for a density
+  int front_slope = 0;  // pixels with equal front_slope * row + column may be drawn together; 0: only one at a time
   std::vector<Feature> features;
   std::vector<Phase> phases;
   std::vector<Head> heads;

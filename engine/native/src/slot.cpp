@@ -9,12 +9,6 @@ void fill_cells(float* first, int num_cells, const std::vector<float>& value) {
   for (int i = 0; i < num_cells; ++i, first += value.size()) std::copy(value.begin(), value.end(), first);
 }
 
-int num_lines(const Feature& f, int height) {
-  if (f.storage == Storage::row_only) return 0;
-  if (f.storage == Storage::image) return height;
-  return f.stride() ? f.rows_above + 1 : 1;
-}
-
 }  // namespace
 
 AlignedFloats make_lines(const Feature& f, int image_width, int num_lines) {
@@ -36,24 +30,50 @@ AlignedFloats make_top(const Feature& f, int image_width) {
   return line;
 }
 
+Slot::Slot(const Program& program, int height, int width)
+    : program_(program),
+      height_(height),
+      width_(width),
+      slope_(program.front_slope ? std::min(program.front_slope, width) : width),
+      rows_at_once_((width - 1) / slope_ + 1) {}
+
+bool Slot::advance() {
+  const int row = first_row();
+  ++front_;
+  return row < first_row();
+}
+
+int Slot::num_lines(const Feature& f) const {
+  switch (f.storage) {
+    case Storage::rows: return f.lines_kept;
+    case Storage::image: return f.num_rows(height_);
+    case Storage::vector: return 1;
+    case Storage::cell: return std::min(rows_at_once_, kPositionsAtOnce);
+    case Storage::row_only: return 0;
+  }
+  return 0;
+}
+
 void Slot::allocate(const std::vector<AlignedFloats>& tops, std::vector<AlignedFloats>& row_only) {
-  lines_.resize(static_cast<std::size_t>(program_.num_lines));
+  lines_.resize(static_cast<std::size_t>(program_.num_lines * rows_at_once_));
   for (std::size_t i = 0; i < program_.features.size(); ++i) {
     const Feature& f = program_.features[i];
-    memory_.push_back(make_lines(f, width_, num_lines(f, height_)));
+    memory_.push_back(make_lines(f, width_, num_lines(f)));
     float* only = f.storage == Storage::row_only ? row_only[i].data() : memory_[i].data();
-    for (int d = 0; d <= f.rows_above; ++d)
-      lines_[static_cast<std::size_t>(f.first_line + d)] = d ? const_cast<float*>(tops[i].data()) : only;
+    for (int row = 0; row < rows_at_once_; ++row)
+      for (int d = -f.rows_below; d <= f.rows_above; ++d)
+        lines_[static_cast<std::size_t>(row * program_.num_lines + f.first_line + d)] =
+            d ? const_cast<float*>(tops[i].data()) : only;
   }
 }
 
 void Slot::admit(const Request& request, const std::vector<AlignedFloats>& tops, std::vector<AlignedFloats>& row_only) {
   if (memory_.empty()) allocate(tops, row_only);
-  row = column = 0;
+  front_ = 0;
   seed = request.seed;
   sample = request.sample;
+  stage = request.stage;
   temperature = request.temperature;
-  row_log_prob = row_drawn_log_prob = 0;
   const std::size_t pixels = static_cast<std::size_t>(height_) * static_cast<std::size_t>(width_);
   mask_.clear();
   if (request.mask) {
@@ -75,26 +95,28 @@ void Slot::set_context(const Request& request) {
     }
     if (f.scope == Scope::given_map && request.context_map) {
       const std::int64_t size = f.line_size(width_);
-      for (int p = 0; p < height_ * width_; ++p) {
+      const int columns = f.num_columns(width_);
+      for (int p = 0; p < f.num_rows(height_) * columns; ++p) {
         const float* cell = request.context_map + std::int64_t{p} * program_.map_size + map_start;
         std::copy(cell, cell + f.width,
-                  memory_[i].data() + p / width_ * size + (f.columns_left + p % width_) * f.width);
+                  memory_[i].data() + p / columns * size + (f.columns_left + p % columns) * f.width);
       }
       map_start += f.width;
     }
   }
 }
 
-void Slot::point_at_row(const std::vector<AlignedFloats>& tops) {
+void Slot::begin_row(int row, const std::vector<AlignedFloats>& tops) {
+  float** table = lines_.data() + row % rows_at_once_ * program_.num_lines;
   for (std::size_t i = 0; i < program_.features.size(); ++i) {
     const Feature& f = program_.features[i];
-    if ((f.storage != Storage::rows && f.storage != Storage::image) || row % (1 << f.level)) continue;
+    if (f.storage == Storage::vector || f.storage == Storage::row_only || row % (1 << f.level)) continue;
     const std::int64_t size = f.line_size(width_);
-    const int num_lines = f.storage == Storage::image ? height_ : f.rows_above + 1;
-    for (int d = 0; d <= f.rows_above; ++d) {
-      const int above = (row >> f.level) - d;
-      lines_[static_cast<std::size_t>(f.first_line + d)] =
-          above < 0 ? const_cast<float*>(tops[i].data()) : memory_[i].data() + above % num_lines * size;
+    for (int d = -f.rows_below; d <= f.rows_above; ++d) {
+      const int source = (row >> f.level) - d;
+      const bool is_outside = source < 0 || source >= f.num_rows(height_);
+      table[f.first_line + d] =
+          is_outside ? const_cast<float*>(tops[i].data()) : memory_[i].data() + source % num_lines(f) * size;
     }
   }
 }

@@ -1,0 +1,90 @@
+"""Conditions that are plain values: a class, tags, an embedding."""
+
+import difflib
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from app.errors import ApiError, Code
+from worker.protocol import Card
+
+# Beyond it float32 sums in a model may overflow.
+MAX_NUMBER = 1e6
+MAX_LISTED = 20
+
+
+def names_of(card: Card) -> list[str]:
+    """Classes or tags, in the order of their places; empty for a bundle that has neither."""
+    return [str(name) for name in (card.conditioning or {}).get("names", [])]
+
+
+def listed(card: Card) -> str:
+    names, is_class = names_of(card), (card.conditioning or {}).get("kind") == "class"
+    told = [f"{index} {name}" if is_class and name != str(index) else name for index, name in enumerate(names)]
+    shown = ", ".join(told[:MAX_LISTED])
+    return shown if len(names) <= MAX_LISTED else f"{shown}, ... ({len(names)} in all)"
+
+
+def place(names: Sequence[str], wanted: str) -> int | None:
+    """Of a name in whatever case."""
+    folded = [name.casefold() for name in names]
+    return folded.index(wanted.casefold()) if wanted.casefold() in folded else None
+
+
+def guess(names: Sequence[str], wanted: str) -> str:
+    """The nearest known name, as a question; empty if none is near."""
+    folded = [name.casefold() for name in names]
+    near = difflib.get_close_matches(wanted.casefold(), folded, n=1)
+    return f" Did you mean `{names[folded.index(near[0])]}`?" if near else ""
+
+
+def class_index(card: Card, wanted: Any, param: str) -> int:
+    names, hint = names_of(card), ""
+    if isinstance(wanted, str):
+        if (index := place(names, wanted)) is not None:
+            return index
+        hint = guess(names, wanted)
+    elif isinstance(wanted, int) and not isinstance(wanted, bool) and 0 <= wanted < len(names):
+        return wanted
+    message = f"`{card.id}` has no class {wanted!r}.{hint} Its classes are: {listed(card)}."
+    raise ApiError(Code.UNKNOWN_CLASS, message, param=param)
+
+
+def known_tags(card: Card, wanted: Any, param: str) -> list[str]:
+    """The tags by their own names, each once, in the order of their places."""
+    names = names_of(card)
+    if not isinstance(wanted, list) or not all(isinstance(tag, str) for tag in wanted):
+        raise ApiError(Code.INVALID_FIELD, f"`{param}` must be a list of names of tags.", param=param)
+    for tag in wanted:
+        if place(names, tag) is None:
+            message = f"`{card.id}` has no tag {tag[:100]!r}.{guess(names, tag)} Its tags are: {listed(card)}."
+            raise ApiError(Code.UNKNOWN_TAG, message, param=param)
+    places = sorted({found for tag in wanted if (found := place(names, tag)) is not None})
+    return [names[index] for index in places]
+
+
+def embedding(card: Card, conditioning: Mapping[str, Any], wanted: Any, param: str) -> list[float]:
+    size = int(conditioning.get("size", 0))
+    if not isinstance(wanted, list):
+        message = f"`{param}` must be a list of {size} numbers for `{card.id}`."
+        raise ApiError(Code.INVALID_FIELD, message, param=param)
+    if len(wanted) != size:
+        message = f"`{param}` has {len(wanted)} numbers; `{card.id}` takes {size}."
+        raise ApiError(Code.INVALID_FIELD, message, param=param)
+    for index, number in enumerate(wanted):
+        if not is_number(number):
+            message = (
+                f"`{param}.{index}` is {str(number)[:40]}; numbers from {-MAX_NUMBER:g} to {MAX_NUMBER:g} are taken."
+            )
+            raise ApiError(Code.INVALID_FIELD, message, param=f"{param}.{index}")
+    numbers = [float(number) for number in wanted]
+    if conditioning.get("normalised") and math.hypot(*numbers) < 1e-5:
+        message = (
+            f"`{param}` is zero, which has no direction; `{card.id}` takes a vector that can be scaled to length 1."
+        )
+        raise ApiError(Code.INVALID_FIELD, message, param=param)
+    return numbers
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MAX_NUMBER

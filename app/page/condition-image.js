@@ -1,0 +1,70 @@
+/** An image for a model's encoder: chosen or dropped, and converted to what the encoder takes. */
+
+import { byId, say } from "./dom.js";
+import { conversions, convert, showKept, toPng } from "./preview.js";
+
+/** `id`: of the box; its parts are `id`-file, `id`-facts and `id`-canvas. Calls `changed` when there is another image. */
+export function createConditionImage(id, changed) {
+  const box = byId(id);
+  const ask = byId(`${id}-facts`).textContent;
+  let bitmap = null;
+  let name = "";
+  let model = null;
+
+  async function take(file) {
+    name = file.name;
+    bitmap = await createImageBitmap(file).catch(() => null);
+    update();
+    if (bitmap === null) say(byId(`${id}-facts`), `${name} is not an image that this browser can read. ${ask}`);
+    changed();
+  }
+
+  function update() {
+    const isShown = bitmap !== null && model !== null;
+    byId(`${id}-frame`).hidden = !isShown;
+    if (!isShown) return say(byId(`${id}-facts`), ask);
+    const done = conversions(bitmap, model.image, false);
+    showKept(byId(`${id}-canvas`), convert(bitmap, model.image, false), model.image.height);
+    byId(`${id}-canvas`).setAttribute("aria-label", `${name} as the model's encoder sees it`);
+    say(byId(`${id}-facts`), done.length > 0 ? `${name}; ${done.join(", ")} for the model` : name);
+  }
+
+  function setModel(chosen) {
+    if (chosen === model) return;
+    model = chosen;
+    update();
+  }
+
+  /** The condition {image: data URL}; null while no image is chosen. */
+  async function toSend() {
+    if (bitmap === null || model === null) return null;
+    return { image: await dataUrl(await toPng(convert(bitmap, model.image, false), "condition.png")) };
+  }
+
+  listen(box, byId(`${id}-file`), take);
+  return { setModel, toSend, get isChosen() { return bitmap !== null; } };
+}
+
+function listen(box, input, take) {
+  const takeFirst = (files) => files.length > 0 && take(files[0]);
+  input.addEventListener("change", (event) => takeFirst(event.target.files));
+  box.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    box.classList.add("over");
+  });
+  box.addEventListener("dragleave", () => box.classList.remove("over"));
+  box.addEventListener("drop", (event) => {
+    event.preventDefault();
+    box.classList.remove("over");
+    takeFirst(event.dataTransfer.files);
+  });
+}
+
+function dataUrl(file) {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.addEventListener("load", () => resolve(reader.result));
+    reader.addEventListener("error", () => reject(reader.error));
+    reader.readAsDataURL(file);
+  });
+}

@@ -1,0 +1,44 @@
+"""A multi-scale PixelRNN a second time: numpy, number by number, from the equations in the docstrings."""
+
+from typing import Any
+
+import numpy as np
+
+from tests.models.reference_pixel_rnn import Array, Weights, log_prob
+
+
+def log_probs(sizes: dict[str, Any], p: Weights, image: Array, context: Array | None) -> tuple[float, float]:
+    """log p of the coarse image, and of `image` [channel, row, col] given it, in nats; arguments as `log_prob`."""
+    zoom = 2 ** sizes["level"]
+    small = image[:, ::zoom, ::zoom]
+    told = _context_map(sizes, _part(p, "upsample"), small, context, image.shape[1:])
+    return (
+        log_prob(sizes["small"]["kind"], sizes | sizes["small"], _part(p, "small"), small, context),
+        log_prob(sizes["large"]["kind"], sizes | sizes["large"], _part(p, "large"), image, told),
+    )
+
+
+def _part(p: Weights, name: str) -> Weights:
+    return {key.removeprefix(f"{name}."): value for key, value in p.items() if key.startswith(f"{name}.")}
+
+
+def _context_map(
+    sizes: dict[str, Any], p: Weights, small: Array, context: Array | None, shape: tuple[int, ...]
+) -> Array:
+    coded = 2 * small / (sizes["num_levels"] - 1) - 1
+    half = sizes["map_kernel"] // 2
+    u = np.zeros((*small.shape[1:], sizes["map_width"]))
+    for row, col in np.ndindex(small.shape[1:]):
+        u[row, col] = p["conv.bias"]
+        for dy, dx in np.ndindex(2 * half + 1, 2 * half + 1):
+            y, x = row + dy - half, col + dx - half
+            if 0 <= y < small.shape[1] and 0 <= x < small.shape[2]:
+                u[row, col] += p["conv.weight"][:, :, dy, dx] @ coded[:, y, x]
+    for index in range(sizes["level"]):
+        weight, finer = p[f"ups.{index}.weight"], np.zeros((2 * u.shape[0], 2 * u.shape[1], u.shape[2]))
+        for row, col in np.ndindex(finer.shape[:2]):
+            taps = weight[:, :, row % 2, col % 2].T
+            finer[row, col] = taps @ np.maximum(u[row // 2, col // 2], 0) + p[f"ups.{index}.bias"]
+        u = finer
+    told = 0.0 if context is None else p["classes.weight"] @ context
+    return np.asarray(np.maximum(u + told, 0)[: shape[0], : shape[1]])
