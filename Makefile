@@ -52,7 +52,7 @@ chromium: ## Install Chromium for the browser tests, if there is none
 
 .PHONY: clean
 clean: ## Remove the environment and caches; state/, data/ and runs/ stay
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info engine/native/build
 
 # Each file is the mark of one finished install; a change of what goes into it makes it out of date.
 INSTALLED_FROM := pyproject.toml constraints.txt $(wildcard setup.py engine/native/build.py engine/native/src/*)

@@ -1,6 +1,6 @@
 """GET /v1/models: what is hosted, as the workers publish it, in the list shape that OpenAI clients read."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from fastapi import APIRouter
@@ -72,8 +72,8 @@ def likelihood(card: Card) -> Likelihood | None:
 
 
 def trained_at(training: dict[str, Any]) -> int:
-    """Seconds since 1970, from the bundle's ISO date; 0 if it has none."""
+    """Seconds since 1970 at which the day of the bundle began (UTC); 0 if it has none."""
     try:
-        return int(datetime.fromisoformat(str(training.get("date", ""))).timestamp())
+        return int(datetime.fromisoformat(str(training.get("date", ""))).replace(tzinfo=UTC).timestamp())
     except ValueError:
         return 0

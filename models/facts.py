@@ -7,7 +7,10 @@ NUM_QUANTILES = 101
 
 @dataclass(frozen=True, slots=True)
 class TrainingFacts:
-    """Where the weights come from. `hours` are wall-clock hours; `images_seen` counts repetitions."""
+    """Where the weights come from. `hours` are wall-clock hours; `images_seen` counts repetitions.
+
+    `date` is the day on which the training ended (UTC), as in 2026-11-24; empty where nobody wrote it down.
+    """
 
     data: str
     license: str
@@ -15,6 +18,7 @@ class TrainingFacts:
     steps: int
     images_seen: int
     hours: float
+    date: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import dataclasses
 import io
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,7 @@ def read_checkpoint(path: Path, config: FitConfig) -> tuple[Model, TrainingFacts
         steps=steps,
         images_seen=steps * config.batch_size,
         hours=round(checkpoint["hours"], 2),
+        date=datetime.fromtimestamp(path.stat().st_mtime, UTC).date().isoformat(),
     )
     return model.eval(), facts
 

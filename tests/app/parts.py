@@ -24,6 +24,7 @@ CLOTHES = Card(
     num_levels=256,
     head="categorical",
     conditioning={"kind": "class", "names": NAMES},
+    training={"date": "2026-11-24"},
     evaluation={"score_quantiles": [-20.0, -10.0]},
     pixels_per_second=1000.0,
     profile="torch-cpu",

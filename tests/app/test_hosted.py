@@ -1,6 +1,7 @@
 """GET /v1/models, and the openai client reading it."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import httpx2
 import openai
@@ -24,6 +25,12 @@ def test_one_model_shows_its_card(client: TestClient) -> None:
     assert model["conditioning"] == {"kind": "class", "names": NAMES}
     assert model["sha256"] == "c0" * 32 and model["pixels_per_second"] == 1000
     assert model["precisions"] == ["float32", "bfloat16"]
+
+
+def test_created_is_the_day_the_training_ended_in_utc_or_0_where_nobody_wrote_it_down(client: TestClient) -> None:
+    day = datetime(2026, 11, 24, tzinfo=UTC)
+    assert client.get("/v1/models/clothes").json()["created"] == day.timestamp()
+    assert client.get("/v1/models/ink").json()["created"] == 0
 
 
 def test_an_unknown_model_is_404_and_the_hosted_are_named(client: TestClient) -> None:
