@@ -50,4 +50,5 @@ class ConditionImages:
         levels = to_levels(upload, self.card, size, fields.fit, fields.levels, name, fields.grayscale)
         self.blobs.append(levels.tobytes())
         facts = upload_facts(upload, fields.fit, fields.levels, fields.grayscale)
-        return {"upload": self.first_upload + len(self.blobs) - 1, **facts}
+        numbers = {"numbers": (self.card.conditioning or {}).get("size", 0)}
+        return {"upload": self.first_upload + len(self.blobs) - 1, **numbers, **facts}

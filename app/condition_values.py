@@ -11,6 +11,8 @@ from worker.protocol import Card
 # Beyond it float32 sums in a model may overflow.
 MAX_NUMBER = 1e6
 MAX_LISTED = 20
+# Longer names are told shortened, and no nearest one is looked for beyond it.
+MAX_NAME = 100
 
 
 def names_of(card: Card) -> list[str]:
@@ -25,25 +27,29 @@ def listed(card: Card) -> str:
     return shown if len(names) <= MAX_LISTED else f"{shown}, ... ({len(names)} in all)"
 
 
-def place(names: Sequence[str], wanted: str) -> int | None:
-    """Of a name in whatever case."""
-    folded = [name.casefold() for name in names]
-    return folded.index(wanted.casefold()) if wanted.casefold() in folded else None
+def places_of(names: Sequence[str], wanted: Sequence[str]) -> list[int | None]:
+    """Of names as they are written, or else in whatever case; None of one that is unknown."""
+    exact: dict[str, int] = {}
+    folded: dict[str, int] = {}
+    for index, name in enumerate(names):
+        exact[name] = index
+        folded.setdefault(name.casefold(), index)
+    return [exact.get(name, folded.get(name.casefold())) for name in wanted]
 
 
 def guess(names: Sequence[str], wanted: str) -> str:
     """The nearest known name, as a question; empty if none is near."""
     folded = [name.casefold() for name in names]
-    near = difflib.get_close_matches(wanted.casefold(), folded, n=1)
+    near = difflib.get_close_matches(wanted[:MAX_NAME].casefold(), folded, n=1)
     return f" Did you mean `{names[folded.index(near[0])]}`?" if near else ""
 
 
 def class_index(card: Card, wanted: Any, param: str) -> int:
     names, hint = names_of(card), ""
     if isinstance(wanted, str):
-        if (index := place(names, wanted)) is not None:
+        if (index := places_of(names, [wanted])[0]) is not None:
             return index
-        hint = guess(names, wanted)
+        hint, wanted = guess(names, wanted), wanted[:MAX_NAME]
     elif isinstance(wanted, int) and not isinstance(wanted, bool) and 0 <= wanted < len(names):
         return wanted
     message = f"`{card.id}` has no class {wanted!r}.{hint} Its classes are: {listed(card)}."
@@ -55,12 +61,13 @@ def known_tags(card: Card, wanted: Any, param: str) -> list[str]:
     names = names_of(card)
     if not isinstance(wanted, list) or not all(isinstance(tag, str) for tag in wanted):
         raise ApiError(Code.INVALID_FIELD, f"`{param}` must be a list of names of tags.", param=param)
-    for tag in wanted:
-        if place(names, tag) is None:
-            message = f"`{card.id}` has no tag {tag[:100]!r}.{guess(names, tag)} Its tags are: {listed(card)}."
+    known: set[int] = set()
+    for tag, index in zip(wanted, places_of(names, wanted), strict=True):
+        if index is None:
+            message = f"`{card.id}` has no tag {tag[:MAX_NAME]!r}.{guess(names, tag)} Its tags are: {listed(card)}."
             raise ApiError(Code.UNKNOWN_TAG, message, param=param)
-    places = sorted({found for tag in wanted if (found := place(names, tag)) is not None})
-    return [names[index] for index in places]
+        known.add(index)
+    return [names[index] for index in sorted(known)]
 
 
 def embedding(card: Card, conditioning: Mapping[str, Any], wanted: Any, param: str) -> list[float]:

@@ -4,7 +4,6 @@ import hashlib
 import time
 from typing import Annotated, Any
 
-import numpy as np
 from fastapi import APIRouter, Header, Response
 
 from app import headers
@@ -22,7 +21,9 @@ router = APIRouter(
 IfNoneMatch = Annotated[str | None, Header()]
 
 
-def immutable(body: bytes, media_type: str, record: JobRecord, if_none_match: str | None, name: str) -> Response:
+def immutable(
+    body: bytes | memoryview, media_type: str, record: JobRecord, if_none_match: str | None, name: str
+) -> Response:
     """A finished result never changes; a cache may hold it as long as the job itself is kept."""
     etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     max_age = max(0, int(record.expires_at - time.time()))
@@ -58,14 +59,17 @@ def get_npy(job_id: str, services: WithServices, if_none_match: IfNoneMatch = No
     """Raw levels, uint8 [n, height, width, channels], values 0 to num_levels - 1; of a density the float32 numbers that
     were drawn, whose whole part from 0 to 255 a PNG shows."""
     record = find_finished(services, job_id)
-    stack = [levels_of(services.records.canvas(job_id, k), record.request) for k in range(record.request.n)]
-    return immutable(npy(np.stack(stack)), "application/octet-stream", record, if_none_match, f"{job_id}.npy")
+    request = record.request
+    images = (levels_of(services.records.canvas(job_id, k), request) for k in range(request.n))
+    shape = (request.n, request.height, request.width, request.channels)
+    body = npy(images, shape, "<f4" if request.is_density else "u1")
+    return immutable(body, "application/octet-stream", record, if_none_match, f"{job_id}.npy")
 
 
 @router.get("/grid", summary="All images on one sheet (PNG)", responses=file_answer("image/png"))
 def get_grid(job_id: str, services: WithServices, if_none_match: IfNoneMatch = None) -> Response:
     record = find_finished(services, job_id)
-    images = [levels_of(services.records.canvas(job_id, k), record.request) for k in range(record.request.n)]
+    images = (levels_of(services.records.canvas(job_id, k), record.request) for k in range(record.request.n))
     body = grid_png(images, record.request, [sample["receipt"] for sample in record.samples])
     return immutable(body, "image/png", record, if_none_match, f"{job_id}.png")
 

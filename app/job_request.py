@@ -18,9 +18,12 @@ DEFAULT_MARGIN = 8
 def sample_request(card: Card, fields: SampleFields, settings: Settings) -> tuple[JobRequest, list[bytes]]:
     """The job and its uploads: the images of its condition."""
     size = sample_size(card, fields, settings)
+    margin = sample_margin(card, fields)
+    if fields.margin:  # the default one is small beside any bound
+        check_pixels(size[0] + margin, size[1] + 2 * margin, settings, "margin")
     images = ConditionImages(card, settings.max_upload_pixels)
     drawn = drawing(card, fields, settings, images)
-    job = JobRequest(kind="sample", **shape_of(card, size), **drawn, margin=sample_margin(card, fields))
+    job = JobRequest(kind="sample", **shape_of(card, size), **drawn, margin=margin)
     return job, images.blobs
 
 

@@ -81,10 +81,11 @@ def value_list(num_levels: int) -> str:
 def to_bytes(levels: np.ndarray, num_levels: int) -> np.ndarray:
     """Levels 0 .. num_levels - 1 as 8-bit values 0 .. 255, evenly spaced; the inverse of `quantise`.
 
-    The floats of a density (num_levels 0), which are bytes plus noise on [0, 1), are cut to their whole part.
+    The floats of a density (num_levels 0), which are bytes plus noise on [0, 1), are cut to their whole part; what is
+    no number, of a job that will fail for it, is black.
     """
     if num_levels == 0:
-        whole: np.ndarray = np.clip(np.floor(levels), 0, 255).astype(np.uint8)
+        whole: np.ndarray = np.clip(np.nan_to_num(np.floor(levels), nan=0.0), 0, 255).astype(np.uint8)
         return whole
     if num_levels == 256:
         return levels

@@ -27,7 +27,13 @@ def get_map_numbers(job_id: str, k: int, services: WithServices, if_none_match: 
     Of a density: bits of every pixel scaled to [0, 1), averaged over the draws; their mean is the image's score.
     """
     record, log_prob = find_map(services, job_id, k)
-    return immutable(npy(log_prob), "application/octet-stream", record, if_none_match, f"{job_id}-map-{k}.npy")
+    return immutable(
+        npy([log_prob], log_prob.shape, log_prob.dtype),
+        "application/octet-stream",
+        record,
+        if_none_match,
+        f"{job_id}-map-{k}.npy",
+    )
 
 
 @router.get("/{k:int}", summary="A score map (PNG)", responses=file_answer("image/png"))

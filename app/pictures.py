@@ -4,7 +4,7 @@ import io
 import json
 import math
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,10 +50,10 @@ def partial_png(rows: bytes, request: JobRequest) -> bytes:
     return png(canvas, {})
 
 
-def grid_png(images: Sequence[np.ndarray], request: JobRequest, receipts: Sequence[Mapping[str, Any]]) -> bytes:
+def grid_png(images: Iterable[np.ndarray], request: JobRequest, receipts: Sequence[Mapping[str, Any]]) -> bytes:
     """All images of a job in raster order, as square as they go, with grey lines between them."""
-    columns = math.ceil(math.sqrt(len(images)))
-    rows = math.ceil(len(images) / columns)
+    columns = math.ceil(math.sqrt(request.n))
+    rows = math.ceil(request.n / columns)
     step_y, step_x = request.height + GAP, request.width + GAP
     sheet = np.full((rows * step_y - GAP, columns * step_x - GAP, request.channels), GAP_VALUE, np.uint8)
     for index, image in enumerate(images):
@@ -75,10 +75,14 @@ def map_png(log_prob: np.ndarray, is_density: bool = False) -> bytes:
     return png(pixels, {"scanline-map": {"unit": unit, "black": round(black, 6), "white": round(white, 6)}})
 
 
-def npy(array: np.ndarray) -> bytes:
+def npy(parts: Iterable[np.ndarray], shape: tuple[int, ...], dtype: np.typing.DTypeLike) -> memoryview:
+    """One array of `shape` as a NumPy file, its parts written one after another: together they may be large."""
     file = io.BytesIO()
-    np.save(file, array, allow_pickle=False)
-    return file.getvalue()
+    descr = np.lib.format.dtype_to_descr(np.dtype(dtype))
+    np.lib.format.write_array_header_1_0(file, {"descr": descr, "fortran_order": False, "shape": shape})
+    for part in parts:
+        file.write(part.astype(dtype, copy=False).tobytes())
+    return file.getbuffer()
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:

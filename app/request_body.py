@@ -13,9 +13,9 @@ from app.errors import ApiError, Code
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
 
-# One field of text is a condition or a number; an image belongs in a file part.
+# The largest field of text is a condition: thousands of numbers, or a small image in base64.
 MAX_FORM_FIELDS = 32
-MAX_FIELD_BYTES = 64 * 2**10
+MAX_FIELD_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app import catalog
 from app.job_request import sample_request
-from app.openapi import SUBMIT_ANSWERS, SUBMIT_CODES, body, problem_responses, submit_extra
+from app.openapi import SUBMIT_ANSWERS, SUBMIT_CODES, UPLOAD_CODES, body, problem_responses, submit_extra
 from app.request_body import JSON, read_body
 from app.request_models import SampleFields
 from app.services import WithServices
@@ -21,7 +21,7 @@ EXAMPLE = {"model": "gated-pixelcnn-mnist", "n": 4, "seed": 7, "condition": {"cl
     "/samples",
     summary="Draw images",
     status_code=202,
-    responses=SUBMIT_ANSWERS | problem_responses(*SUBMIT_CODES),
+    responses=SUBMIT_ANSWERS | problem_responses(*SUBMIT_CODES, *UPLOAD_CODES),
     openapi_extra=submit_extra({JSON: body(SampleFields, EXAMPLE)}),
 )
 async def post_samples(request: Request, services: WithServices) -> Response:

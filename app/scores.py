@@ -10,7 +10,7 @@ from app.condition_images import ConditionImages
 from app.conditions import resolve
 from app.errors import ApiError, Code
 from app.job_request import image_size, noise, shape_of
-from app.levels import to_levels, upload_facts
+from app.levels import Size, to_levels, upload_facts
 from app.openapi import SUBMIT_ANSWERS, SUBMIT_CODES, UPLOAD_CODES, body, problem_responses, submit_extra
 from app.request_body import JSON, MULTIPART, Body, read_body
 from app.request_files import from_base64, repeated_file
@@ -23,6 +23,9 @@ from app.validation import validated
 from worker.protocol import Card, JobRequest
 
 router = APIRouter(prefix="/v1", tags=["Ask"])
+
+MAX_LEVEL_PIXELS = 512 * 512
+MAX_DRAWN_PIXELS = 4 * 1024 * 1024
 
 # A black image of 28x28 pixels.
 BLACK = "iVBORw0KGgoAAAANSUhEUgAAABwAAAAcCAAAAABXZoBIAAAAFElEQVR4nGNgGAWjYBSMglEwCoYTAAAHmAABtZGUxAAAAABJRU5ErkJggg=="
@@ -64,6 +67,17 @@ async def post_scores(request: Request, services: WithServices) -> Response:
     return await submit(request, services, submission)
 
 
+def check_score(card: Card, fields: ScoreFields, size: Size) -> None:
+    """A parallel pass holds all feature maps of an image at once, and a density one map a draw until the last."""
+    pixels = size[0] * size[1]
+    if not card.is_density and pixels > MAX_LEVEL_PIXELS:
+        message = f"{size[1]}x{size[0]} pixels are too many to be scored at once; at most {MAX_LEVEL_PIXELS} are."
+        raise ApiError(Code.INVALID_FIELD, message, param="image")
+    if pixels * (fields.draws or 1) > MAX_DRAWN_PIXELS:
+        message = f"`draws` is {fields.draws}: {size[1]}x{size[0]} pixels allow {MAX_DRAWN_PIXELS // pixels}."
+        raise ApiError(Code.INVALID_FIELD, message, param="draws")
+
+
 def score_fields(sent: Body) -> tuple[ScoreFields, list[tuple[str, bytes]]]:
     """The fields, and each file with the name that an error gives it."""
     if sent.strict:
@@ -92,6 +106,7 @@ def score_submission(card: Card, fields: ScoreFields, files: list[tuple[str, byt
         blobs.append(to_levels(upload, card, size, fields.fit, fields.levels, name, fields.grayscale).tobytes())
         facts.append(upload_facts(upload, fields.fit, fields.levels, fields.grayscale))
     assert size is not None
+    check_score(card, fields, size)
     job = JobRequest(
         kind="score",
         **shape_of(card, size),

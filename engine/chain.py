@@ -88,7 +88,7 @@ class ChainEngine(Engine):
         """As `Engine.step`, of either stage; what is begun goes on before anything new begins."""
         is_alone = not self._before.num_waiting and not self._before.num_running(thread)
         outputs = [self._labelled(output) for output in super().step(thread, room, interrupt if is_alone else None)]
-        for output in self._before.step(thread, room):
+        for output in self._before.step(thread, self._lanes[thread].room_left):
             if isinstance(output, Drawn):
                 self._go_on(output)
             else:

@@ -26,6 +26,11 @@ class Lanes:
         self._lanes: dict[Size, AnyLane] = {}
         self._room = 0
 
+    @property
+    def room_left(self) -> int:
+        """What the last step left of its `room`."""
+        return self._room
+
     def step(self, room: int, interrupt: Interrupt | None = None) -> list[Output]:
         """Advance every slot, after up to `room` waiting requests were taken into empty ones.
 

@@ -22,6 +22,10 @@ class Scratch:
             self._tensors[key] = torch.zeros(shape, dtype=like.dtype, device=like.device)
         return self._tensors[key]
 
+    def clear(self) -> None:
+        """Give the memory back as soon as nobody else holds it."""
+        self._tensors.clear()
+
     def like(self, name: str, x: Tensor) -> Tensor:
         """Of the shape of `x`."""
         return self.take(name, tuple(x.shape), x)

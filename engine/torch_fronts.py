@@ -22,6 +22,9 @@ from engine.scratch import Run, Scratch
 from engine.torch_operations import bind_affine, bind_pointwise, pack
 from models.program import PIXEL, Affine, Operation, Program, Ref
 
+# RIDE with 64 units, 1024 columns and 8 slots: 3 GB, if every number of places that occurs were kept.
+MAX_BOUND_FRONTS = 32
+
 
 class TorchFronts:
     """Runs `program` for up to `num_slots` images of one size, each at a front of its own."""
@@ -72,10 +75,17 @@ class TorchFronts:
             self._memory.turn_to(front)
             self._present = {name: tensor[front, :num_places] for name, tensor in tensors.items()}
             if num_places not in self._bound:
+                self._forget_if_many()
                 self._bound[num_places] = list(self._bind_front(num_places))
             for run in self._bound[num_places]:
                 run()
         draws.fetch(tensors)
+
+    def _forget_if_many(self) -> None:
+        """Each number of places has tensors of its own, and a large image has fronts of hundreds of numbers."""
+        if len(self._bound) >= MAX_BOUND_FRONTS:
+            self._bound.clear()
+            self._scratch.clear()
 
     def _ops(self, kind: str, group: int = 0) -> Iterator[Operation]:
         for phase in self.program.phases:

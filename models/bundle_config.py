@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from models.conditioning import Conditioning, EncoderSizes, conditioning_faults
+from models.conditioning import Conditioning, EncoderSizes, conditioning_faults, encoder_faults
 from models.facts import NUM_QUANTILES, DensityFacts, EvaluationFacts, TrainingFacts
 from models.sizes import DENSITIES, SIZES, Architecture, GatedPixelCNNSizes, Sizes, faults
 from models.strict_json import FieldError, parse
@@ -117,6 +117,9 @@ def check_config(config: BundleConfig) -> None:
     any_size = not isinstance(config.image, ImageShape)
     for fault in conditioning_faults(config.conditioning, config.sizes.num_classes, config.encoder, any_size):
         raise BundleError(f"{CONFIG_FILE}: {fault}")
+    if config.encoder is not None and isinstance(config.image, ImageShape):
+        for fault in encoder_faults(config.encoder, config.image.height, config.image.width):
+            raise BundleError(f"{CONFIG_FILE}: {fault}")
     _check_pixels(config)
     _check_evaluation(config.evaluation)
 

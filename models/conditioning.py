@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 MAX_EMBEDDING = 4096
+MAX_MAP_NUMBERS = 1 << 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +94,11 @@ def _encoder_faults(conditioning: Conditioning, encoder: EncoderSizes, any_size:
         yield "encoder.widths must be 1 to 8 numbers from 1 to 1024"
     if not 1 <= encoder.hidden <= 4096:
         yield f"encoder.hidden must be 1 to 4096, not {encoder.hidden}"
+
+
+def encoder_faults(encoder: EncoderSizes, height: int, width: int) -> Iterator[str]:
+    """Checked before anything is allocated: a bundle may come from anywhere, and its first maps fill the memory."""
+    for depth, maps in enumerate(encoder.widths, 1):
+        size = maps * -(-height >> depth) * -(-width >> depth)
+        if size > MAX_MAP_NUMBERS:
+            yield f"encoder.widths[{depth - 1}] makes {size} numbers of an image, more than {MAX_MAP_NUMBERS}"

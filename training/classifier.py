@@ -37,7 +37,7 @@ class Classifier(nn.Sequential):
 def trained_classifier(train: Split, cache: Path, progress: bool = False, num_levels: int = 256) -> Classifier:
     """The classifier for images `train`; read from `cache`, a folder, if it was trained before."""
     digest = hashlib.sha256(train.images.numpy().tobytes()).hexdigest()[:16]
-    path = cache / f"classifier-{digest}.safetensors"
+    path = cache / f"classifier-{digest}-{num_levels}.safetensors"
     classifier = Classifier()
     if path.exists():
         classifier.load_state_dict(safetensors.torch.load_file(path))

@@ -10,7 +10,7 @@ from torch import Tensor
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from models.base import Model, bits_per_dim
-from models.facts import NUM_QUANTILES, Baselines, DensityFacts, Estimate, EvaluationFacts, ScaleFacts
+from models.facts import NUM_QUANTILES, Baselines, ConditionFacts, DensityFacts, Estimate, EvaluationFacts, ScaleFacts
 from models.program import Stage
 from training.contexts import one_hot
 from training.datasets import Split
@@ -101,6 +101,7 @@ def disagreements(told: EvaluationFacts | DensityFacts, measured: EvaluationFact
     if isinstance(told, EvaluationFacts) and isinstance(measured, EvaluationFacts):
         lines += _differing(_baseline_pairs(told.baselines, measured.baselines))
         lines += _differing(_scale_pairs(told.scales or (), measured.scales or ()))
+        lines += _differing(_condition_pairs(told.condition, measured.condition))
     if isinstance(told, DensityFacts) and isinstance(measured, DensityFacts):
         lines += _differing(_comparison_pairs(told, measured))
     worst = max(abs(a - b) for a, b in zip(told.score_quantiles, measured.score_quantiles, strict=True))
@@ -115,6 +116,18 @@ def _scale_pairs(told: Sequence[ScaleFacts], measured: Sequence[ScaleFacts]) -> 
     return {
         f"scales.{index}.bits_per_dim": (a.bits_per_dim.mean, b.bits_per_dim.mean, tolerance)
         for index, (a, b) in enumerate(zip(told, measured, strict=True))
+    }
+
+
+def _condition_pairs(
+    told: ConditionFacts | None, measured: ConditionFacts | None
+) -> dict[str, tuple[float, float, float]]:
+    """What is measured again of a condition; the shares are of samples, which `bundle` alone draws."""
+    if told is None or measured is None:
+        return {}
+    return {
+        f"condition.{name}": (getattr(told, name).mean, getattr(measured, name).mean, tolerance)
+        for name, tolerance in (("bits_per_dim_without", 10**-NUM_DECIMALS), ("gain_nats", 2 * TOLERANCE_NATS))
     }
 
 

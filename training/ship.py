@@ -145,12 +145,14 @@ def measure(model: Model, data: Dataset, data_root: Path, progress: bool = True)
 def judge_samples(model: Model, data: Dataset, data_root: Path, cache: Path, progress: bool = True) -> ClassifierFacts:
     """Draw NUM_JUDGED samples, the classes in turn, and let the classifier of the real images name them."""
     splits = load(data.name, data_root)
-    classifier = trained_classifier(splits["train"], cache, progress)
+    classifier = trained_classifier(splits["train"], cache, progress, data.num_levels)
     labels = classes_in_turn(NUM_JUDGED, model.context_size)
     samples = draw_samples(model, labels, 28, 28, progress=progress)
     return ClassifierFacts(
-        accuracy_on_test=round(share_named(classifier, splits["test"].images, splits["test"].labels), 4),
-        share_as_asked=round(share_named(classifier, samples, labels), 4),
+        accuracy_on_test=round(
+            share_named(classifier, splits["test"].images, splits["test"].labels, data.num_levels), 4
+        ),
+        share_as_asked=round(share_named(classifier, samples, labels, data.num_levels), 4),
         num_samples=NUM_JUDGED,
     )
 

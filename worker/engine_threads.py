@@ -87,6 +87,8 @@ class EngineThreads:
         interrupt = self._work.interrupts[thread] if self._work.is_alone(engine) else None
         try:
             outputs = engine.step(thread, room, interrupt)
+            if engine.stage and engine.num_waiting:
+                self._work.look_again()
             for request_id, of_image in groupby(outputs, key=lambda output: output.id):
                 if run := self._work.run_of(request_id):
                     for output in of_image:

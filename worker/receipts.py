@@ -45,7 +45,7 @@ def receipt(
     if request.is_density:
         facts |= {"dequantisation": "uniform", "png": "the whole part, 0 to 255"}
         facts |= {"seed": request.seed, "draws": request.draws} if request.kind == "score" else {}
-    if request.margin:
+    if request.margin or (request.is_density and request.kind == "sample"):  # where it is left out, it may be 8
         facts["margin"] = request.margin
     if request.clip:
         facts["clip"] = request.clip

@@ -6,6 +6,7 @@ doubled without harm.
 
 import contextlib
 import functools
+import json
 import secrets
 from dataclasses import replace
 from typing import Any
@@ -40,6 +41,9 @@ __all__ = [
     "UnknownJob",
     "connect",
 ]
+
+# A float32 in decimals, and the comma after it.
+DECIMAL_BYTES = 16
 
 
 class Records:
@@ -188,11 +192,21 @@ def _report(text: bytes) -> WorkerReport:
 def reserved_bytes(request: JobRequest, uploads: list[bytes], mask: bytes | None) -> int:
     """What a job may come to occupy, counted when it is accepted: one that is accepted never runs out of room.
 
-    A drawn image is kept as levels and passes through the event stream in base64; each result takes about 1 KiB.
+    A drawn image is kept as levels and passes through the event stream in base64; each result takes about 1 KiB and,
+    twice, what its receipt tells of the condition.
     """
     given = sum(map(len, uploads)) + len(mask or b"")
     if request.kind == "score":
         kept = 4 * request.n * request.num_dims if request.per_pixel else 0
     else:
         kept = request.n * request.canvas_bytes * 7 // 3
-    return given + kept + 2048 * (request.n + 2)
+    return given + kept + (2048 + 2 * _told_bytes(request.condition)) * (request.n + 2)
+
+
+def _told_bytes(condition: dict[str, Any] | None) -> int:
+    """A condition in a receipt: as it came, and the numbers of an embedding in decimals."""
+    if condition is None:
+        return 0
+    parts = [condition, *(part for part in condition.get("interpolate", {}).values() if isinstance(part, dict))]
+    numbers = max(len(part.get("embedding", ())) or part.get("image", {}).get("numbers", 0) for part in parts)
+    return len(json.dumps(condition)) + DECIMAL_BYTES * numbers

@@ -21,6 +21,7 @@ from models.bundle_config import BundleError
 from worker.admission import admit
 from worker.attempt import Attempt
 from worker.bundles import Bundles
+from worker.contexts import ConditionError
 from worker.draw_run import DrawRun
 from worker.embedding import embed_images
 from worker.engine_threads import EngineThreads
@@ -144,6 +145,10 @@ class Worker:
             embed_images(attempt, loaded.encoder, self._leases)
             is_score = attempt.claim.request.kind == "score"
             self._engine.submit(ScoreRun(attempt, loaded) if is_score else DrawRun(attempt, loaded, engine))
+        except RedisError:  # the vectors could not be kept: another attempt will make them again
+            attempt.end("queued")
+        except ConditionError as error:
+            attempt.fail("engine_failed", str(error))
         except Exception as error:
             attempt.fail("internal", f"{type(error).__name__}: {error}")
         ending = attempt.ending.result()

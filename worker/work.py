@@ -107,6 +107,11 @@ class Work:
         with self._changed:
             return not self._scores and all(run.engine is engine for run in self._draws.values())
 
+    def look_again(self) -> None:
+        """A step made work for threads that may sleep: the next stage of a chain."""
+        with self._changed:
+            self._changed.notify_all()
+
     def wait(self, thread: int) -> None:
         """Return when there is something to do for a thread."""
         with self._changed:

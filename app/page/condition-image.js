@@ -41,8 +41,15 @@ export function createConditionImage(id, changed) {
     return { image: await dataUrl(await toPng(convert(bitmap, model.image, false), "condition.png")) };
   }
 
+  function clear() {
+    bitmap = null;
+    byId(`${id}-file`).value = "";
+    update();
+    changed();
+  }
+
   listen(box, byId(`${id}-file`), take);
-  return { setModel, toSend, get isChosen() { return bitmap !== null; } };
+  return { setModel, toSend, clear, get isChosen() { return bitmap !== null; } };
 }
 
 function listen(box, input, take) {

@@ -11,6 +11,7 @@ const LEGENDS = { none: "Class", class: "Class", tags: "Tags", embedding: "Like 
 export function createCondition(changed) {
   const from = createConditionImage("like", changed);
   const to = createConditionImage("toward", changed);
+  byId("toward-clear").addEventListener("click", to.clear);
   let kind = "none";
   let mode = "draw";
 

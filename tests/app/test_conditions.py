@@ -1,6 +1,7 @@
 """Conditions over HTTP: what each kind of bundle takes, and how everything else is refused."""
 
 import base64
+import dataclasses
 import json
 from typing import Any
 
@@ -67,6 +68,28 @@ def test_tags_are_looked_up_in_any_case_and_kept_in_their_order(client: TestClie
     assert job["request"]["condition"] == {"tags": ["Heart", "noto"]}
     assert records.get(job["id"]).request.condition == {"tags": ["Heart", "noto"]}
     assert post(client, "tagged", condition={"tags": []}).json()["request"]["condition"] == {"tags": []}
+
+
+def test_a_name_as_it_is_written_comes_before_the_same_in_another_case(client: TestClient, leases: Leases) -> None:
+    names = ["A", "a"]
+    publish(leases, (dataclasses.replace(TAGGED, conditioning={"kind": "tags", "names": names}),))
+    for name in names:
+        assert post(client, "tagged", condition={"tags": [name]}).json()["request"]["condition"] == {"tags": [name]}
+
+
+def test_a_name_of_any_length_is_told_shortened(client: TestClient) -> None:
+    for model, condition in (("tagged", {"tags": ["x" * 100_000]}), ("clothes", {"class": "x" * 100_000})):
+        answer = post(client, model, condition=condition)
+        assert answer.status_code == 422 and len(answer.text) < 2000
+
+
+def test_a_condition_of_many_numbers_fits_into_a_form(client: TestClient, leases: Leases) -> None:
+    size = 4096
+    publish(leases, (dataclasses.replace(CODES, conditioning={**CODES.conditioning, "size": size}),))  # type: ignore[dict-item]
+    condition = json.dumps({"embedding": [0.1234567890123456] * size})
+    files = {"image": image_file(black_and_white())}
+    answer = client.post("/v1/completions", data={"model": "codes", "rows": "2", "condition": condition}, files=files)
+    assert answer.status_code == 202
 
 
 def test_an_embedding_is_kept_as_it_was_sent(client: TestClient) -> None:

@@ -11,7 +11,10 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from app.catalog import shape_text
+from app.errors import ApiError
 from app.levels import to_bytes
+from app.request_models import ScoreFields
+from app.scores import check_score
 from tests.app.parts import CARDS, CLOTHES, COLOUR, DENSITY, grey, image_file, publish
 from worker.leases import Leases, SampleResult, Update
 from worker.protocol import JobRequest
@@ -72,6 +75,7 @@ def test_the_card_names_kind_unit_and_noise(client: TestClient) -> None:
 
 
 def test_floats_are_shown_as_their_whole_part() -> None:
+    assert to_bytes(np.asarray([np.nan, np.inf, -np.inf], np.float32), 0).tolist() == [0, 255, 0]
     floats = np.array([-0.1, 0.0, 0.99, 254.99, 255.999, 256.0, 1e9, -1e9], np.float32)
     assert to_bytes(floats, 0).tolist() == [0, 0, 0, 254, 255, 255, 255, 0]
 
@@ -132,6 +136,24 @@ def test_clipping_is_off_unless_asked_for_and_then_has_the_models_percentiles(
     plain, clipped = (client.post("/v1/samples", json={**ask, **more}).json() for more in ({}, {"clip": True}))
     assert plain["request"]["clip"] is None and clipped["request"]["clip"] == [4.5, 250.0]
     assert claimed(leases, clipped).clip == [4.5, 250.0]
+
+
+def test_a_margin_that_was_asked_for_counts_in_the_size(client: TestClient) -> None:
+    fields = {"model": "density", "height": 512, "width": 512, "seed": 1}
+    assert client.post("/v1/samples", json=fields).status_code == 202
+    answer = client.post("/v1/samples", json={**fields, "margin": 1})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (422, "margin")
+
+
+def test_large_images_take_few_draws_and_those_of_levels_are_not_scored_at_once(client: TestClient) -> None:
+    large = base64.b64encode(image_file(np.zeros((512, 512), np.uint8))).decode()
+    for draws, status in ((16, 202), (17, 422)):
+        fields = {"model": "density", "images": [large], "draws": draws}
+        assert client.post("/v1/scores", json=fields).status_code == status
+    check_score(DENSITY, ScoreFields(model="density"), (1024, 1024))
+    check_score(COLOUR, ScoreFields(model="colour"), (512, 512))
+    with pytest.raises(ApiError, match="1024x513 pixels are too many"):
+        check_score(COLOUR, ScoreFields(model="colour"), (513, 1024))
 
 
 def test_levels_of_any_size_have_no_margin_unless_asked_for(client: TestClient, leases: Leases) -> None:

@@ -84,6 +84,10 @@ def test_a_bundle_brings_its_encoder_back(bundle: Path) -> None:
         (lambda c: c["encoder"].update(widths=[]), "encoder.widths must be 1 to 8 numbers from 1 to 1024"),
         (lambda c: c["encoder"].update(hidden=0), "encoder.hidden must be 1 to 4096, not 0"),
         (lambda c: c.update(image="any"), "an encoder needs images of one size"),
+        (
+            lambda c: c.update(image={"height": 4096, "width": 4096}, encoder={"widths": [1024, 1], "hidden": 1}),
+            "makes 4294967296 numbers of an image",
+        ),
     ],
 )
 def test_an_encoder_that_is_not_as_told_is_refused(

@@ -230,6 +230,21 @@ def test_known_pixels_on_the_grid_are_known_to_the_coarse_image(tiny: Tiny) -> N
     assert drawn.log_prob < drawn.drawn_log_prob < 0
 
 
+def test_both_stages_together_take_no_more_images_than_there_is_room_for() -> None:
+    model = chain(CHAINS["grey binary"])
+    engine = engine_of(model.stages(), 4, devices.DEVICE, interpreter="torch")
+    for name in "ab":
+        engine.add(request(CHAINS["grey binary"], model, name, 8, 8))
+    engine.step(room=2)
+    while engine.num_running():
+        engine.step(room=0)
+    assert engine.num_waiting == 2, "for the second stage"
+    for name in "cd":
+        engine.add(request(CHAINS["grey binary"], model, name, 8, 8))
+    engine.step(room=3)
+    assert engine.num_running() == 3
+
+
 @every_interpreter
 def test_an_image_is_canceled_in_either_stage(interpreter: Interpreter) -> None:
     model = chain(CHAINS["grey binary"])

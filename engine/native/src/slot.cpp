@@ -68,7 +68,10 @@ void Slot::allocate(const std::vector<AlignedFloats>& tops, std::vector<AlignedF
 }
 
 void Slot::admit(const Request& request, const std::vector<AlignedFloats>& tops, std::vector<AlignedFloats>& row_only) {
-  if (memory_.empty()) allocate(tops, row_only);
+  if (memory_.size() < program_.features.size()) {  // also after an allocation that failed half-way
+    memory_.clear();
+    allocate(tops, row_only);
+  }
   front_ = 0;
   seed = request.seed;
   sample = request.sample;
