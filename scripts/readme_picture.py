@@ -15,7 +15,7 @@ from typing import Any
 
 from PIL import Image
 
-PER_ROW, SCALE, GAP = 10, 3, 4
+PER_ROW, SIDE, GAP = 10, 84, 4
 TARGET = Path(__file__).parent.parent / "docs" / "samples.png"
 
 
@@ -59,13 +59,13 @@ def _get_json(url: str) -> dict[str, Any]:
 
 
 def _picture(rows: list[list[Image.Image]]) -> Image.Image:
-    """The samples in rows, enlarged without smoothing, on light grey."""
-    width, height = (SCALE * side + GAP for side in rows[0][0].size)
-    sheet = Image.new("L", (PER_ROW * width + GAP, len(rows) * height + GAP), 230)
+    """The samples in rows on light grey, each of one size; a box filter keeps 28 pixels sharp."""
+    step = SIDE + GAP
+    sheet = Image.new("RGB", (PER_ROW * step + GAP, len(rows) * step + GAP), (230, 230, 230))
     for r, row in enumerate(rows):
         for c, sample in enumerate(row):
-            large = sample.convert("L").resize((width - GAP, height - GAP), Image.Resampling.NEAREST)
-            sheet.paste(large, (GAP + c * width, GAP + r * height))
+            large = sample.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX)
+            sheet.paste(large, (GAP + c * step, GAP + r * step))
     return sheet
 
 
