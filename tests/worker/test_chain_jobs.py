@@ -114,7 +114,7 @@ def test_a_score_counts_the_coarse_image_that_an_image_contains(service: Service
 
 
 def test_a_killed_workers_chain_goes_on_to_the_same_bytes(service: Service) -> None:
-    request = service.request(model="slow", height=SLOW_SIDE, width=SLOW_SIDE, n=24)
+    request = service.request(model="slow", height=SLOW_SIDE, width=SLOW_SIDE, n=400)
     undisturbed = service.jobs.run(request)
     job_id = service.jobs.submit(request)
     service.jobs.wait_for_rows(job_id, 1)

@@ -16,7 +16,7 @@ from tests.worker.jobs import Jobs
 from worker.embedding import embed
 from worker.protocol import JobRequest
 
-SIDE, LONG, SIZE = 8, 32, 5
+SIDE, LONG, SIZE = 8, 64, 5
 TAGS = ("red", "round", "small")
 IMAGES = np.random.default_rng(3).integers(0, 2, (2, SIDE, SIDE, 1)).astype(np.uint8)
 
@@ -44,7 +44,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     hashes = {
         "faces": write_tiny_bundle(bundles, "faces", embedding=SIZE),
         "tagged": write_tiny_bundle(bundles, "tagged", tags=TAGS),
-        "long": write_tiny_bundle(bundles, "long", height=LONG, width=LONG, embedding=SIZE, layers=SLOW_LAYERS // 2),
+        "long": write_tiny_bundle(bundles, "long", height=LONG, width=LONG, embedding=SIZE, layers=SLOW_LAYERS),
     }
     with Valkey() as valkey, running_worker(valkey, bundles, folder / "log") as worker:
         jobs = Jobs.on(valkey)
