@@ -61,11 +61,12 @@ class RequestView(Answer):
     clip: list[float] | None = Field(None, description="Densities: drawn pixels were clipped to these.")
     draws: int | None = Field(None, description="Scores of a density: noises averaged over.")
     rows: int | None = Field(None, description="Completions by rows: how many are kept.")
-    conditioning: Literal["exact", "causal_only"] | None = Field(
+    sweeps: int | None = Field(None, description="Completions: sweeps over the hole after it was drawn once; 0: none.")
+    conditioning: Literal["exact", "causal_only", "posterior"] | None = Field(
         None,
         description="Completions. exact: everything to be drawn comes after everything kept, in raster order. "
         "causal_only: known pixels below or right of a hole cannot influence it; or the model first draws a coarse "
-        "image, which is told only of the known pixels on its grid.",
+        "image, which is told only of the known pixels on its grid. posterior: by `sweeps`, every known pixel does.",
     )
     per_pixel: bool | None = None
     upload: dict[str, Any] | None = Field(None, description="Facts about the uploaded files.")
@@ -100,7 +101,12 @@ class JobView(Answer):
     result: list[dict[str, Any]] = Field(
         description="One entry for each finished image, in order of `sample`: `log_prob` in nats, `bits_per_dim`, and "
         "the `receipt` by which it can be made again. Of a density (`kind`: density) instead of these two "
-        "`density_bits_per_pixel`, in bit/px of a density, higher is better: no number to set beside them."
+        "`density_bits_per_pixel`, in bit/px of a density, higher is better: no number to set beside them. Completions "
+        "add their `conditioning`, and `drawn_log_prob` (nats) or `drawn_density_bits_per_pixel`: of the drawn pixels "
+        "given the kept. Those with `sweeps` instead of it `acceptance_rate`, the share (0 to 1) of proposals "
+        "that were accepted, and `trace`, sweeps + 1 numbers: the image's `log_prob` (nats), or "
+        "`density_bits_per_pixel`, after the hole was first drawn and after each sweep. Their likelihood is that of "
+        "the last image."
     )
     error: JobError | None
     links: Links

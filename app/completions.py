@@ -14,6 +14,7 @@ from app.job_request import drawing, image_size, shape_of
 from app.levels import Size, to_levels, upload_facts
 from app.masks import fitted, kept_by_alpha, kept_by_mask
 from app.openapi import SUBMIT_ANSWERS, SUBMIT_CODES, UPLOAD_CODES, body, problem_responses, submit_extra
+from app.posterior import check_sweeps
 from app.request_body import MULTIPART, read_body
 from app.request_files import the_files
 from app.request_models import CompletionFields, form_fields
@@ -49,7 +50,13 @@ async def post_completions(request: Request, services: WithServices) -> Response
     """Keeps `rows` rows from the top, or what `mask` marks, and draws the rest `n` times.
 
     `request.conditioning` of the answer says `exact` when everything drawn comes after everything kept in raster order,
-    else `causal_only`: pixels kept below or right of a hole cannot influence it.
+    else `causal_only`: pixels kept below or right of a hole cannot influence it. With `sweeps` they do: `posterior`.
+
+    - `exact`: rows below kept ones, or a hole that ends the raster. One pass draws from p(rest | kept).
+    - `causal_only`: any other hole in one pass. A quick look, with seams where the hole meets what is kept behind it.
+    - `posterior`: any hole of a model whose likelihood is exact or a density, by `sweeps` of Metropolis within Gibbs.
+      Each result has the `trace` of its Markov chain (log-likelihood of the image after the start and after each
+      sweep) and its `acceptance_rate`: traces that still climb, or keep apart from each other, want more `sweeps`.
 
     The example's `digit.png` is any image that the model takes, such as one that it drew (`images/0` of a job).
     """
@@ -76,13 +83,16 @@ class Asked:
         fields = self.fields
         levels = to_levels(image, self.card, size, fields.fit, fields.levels, "image", fields.grayscale)
         mask = self.mask(image, mask_file, size)
-        images = ConditionImages(self.card, self.settings.max_upload_pixels, first_upload=1)
+        if fields.sweeps:
+            check_sweeps(self.card, fields, self.settings, size, mask)
+        images = ConditionImages(self.card, self.settings.max_upload_pixels, size, first_upload=1)
         job = JobRequest(
             kind="completion",
             **shape_of(self.card, size),
             **drawing(self.card, self.fields, self.settings, images),
             known_rows=self.fields.rows,
             has_mask=mask is not None,
+            sweeps=fields.sweeps,
             upload=self.facts(image, mask_file, mask),
         )
         files = (image_file,) if mask_file is None else (image_file, mask_file)
@@ -108,7 +118,8 @@ class Asked:
         facts = upload_facts(image, self.fields.fit, self.fields.levels, self.fields.grayscale)
         if mask_file is not None:
             facts["mask_sha256"] = hashlib.sha256(mask_file).hexdigest()
-        return {**facts, "conditioning": conditioning_of(kept, self.card.coarse_level > 0)}
+        ancestral = conditioning_of(kept, self.card.coarse_level > 0)
+        return {**facts, "conditioning": "posterior" if self.fields.sweeps else ancestral}
 
     def check_rows(self, rows: int, height: int, mask_file: bytes | None) -> None:
         if mask_file is not None:

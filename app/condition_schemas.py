@@ -33,7 +33,14 @@ IMAGE_CONDITION: dict[str, Any] = {
     "required": ["image"],
     "additionalProperties": False,
 }
-CONDITIONS = [CLASS_CONDITION, TAGS_CONDITION, EMBEDDING_CONDITION, IMAGE_CONDITION]
+MAP_CONDITION: dict[str, Any] = {
+    "type": "object",
+    "properties": {"map": IMAGE_CONDITION["properties"]["image"]}
+    | {name: IMAGE_CONDITION["properties"][name] for name in ("fit", "levels", "grayscale")},
+    "required": ["map"],
+    "additionalProperties": False,
+}
+CONDITIONS = [CLASS_CONDITION, TAGS_CONDITION, EMBEDDING_CONDITION, IMAGE_CONDITION, MAP_CONDITION]
 # A black image of 28x28 pixels.
 _BLACK = "iVBORw0KGgoAAAANSUhEUgAAABwAAAAcCAAAAABXZoBIAAAAFElEQVR4nGNgGAWjYBSMglEwCoYTAAAHmAABtZGUxAAAAABJRU5ErkJggg=="
 EXAMPLES: list[dict[str, Any]] = [
@@ -41,6 +48,7 @@ EXAMPLES: list[dict[str, Any]] = [
     {"tags": ["heart", "noto"]},
     {"embedding": [0.6, 0.0, -0.8]},
     {"image": _BLACK, "fit": "resize", "levels": "threshold"},
+    {"map": _BLACK, "fit": "resize"},
 ]
 CONDITION: dict[str, Any] = {"anyOf": [*CONDITIONS, {"type": "null"}], "examples": EXAMPLES}
 CONDITION_OR_EACH: dict[str, Any] = {
@@ -65,6 +73,7 @@ PATH: dict[str, Any] = {
 }
 CONDITION_HELP = (
     'What the image is conditioned on, as the model\'s card says: {"class": name or index}, {"tags": names}, '
-    '{"embedding": numbers}, or {"image": base64}, which the model\'s encoder embeds; "fit", "levels" and "grayscale" '
-    "beside it mean what they do for an upload."
+    '{"embedding": numbers}, {"image": base64}, which the model\'s encoder embeds, or {"map": base64}, a small image '
+    'to be drawn larger or labels of its pixels; "fit", "levels" and "grayscale" beside a file mean what they do for '
+    "an upload."
 )

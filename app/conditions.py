@@ -6,6 +6,7 @@ from typing import Any
 from app.condition_images import ConditionImages
 from app.condition_values import class_index, embedding, known_tags, listed
 from app.errors import ApiError, Code
+from app.given_maps import map_text
 from worker.protocol import Card
 
 EACH = "each"
@@ -34,7 +35,7 @@ def resolve(
     if condition == EACH and each_allowed:
         return {"each": True}
     form = next((form for form in forms(card) if form in condition), None) if isinstance(condition, dict) else None
-    if form is None or (form != "image" and len(condition) > 1):
+    if form is None or (form not in ("image", "map") and len(condition) > 1):
         raise ApiError(Code.CONDITION_NOT_TAKEN, takes(card, each_allowed), param=param)
     value, conditioning = condition[form], card.conditioning or {}
     match form:
@@ -44,6 +45,8 @@ def resolve(
             return {"tags": known_tags(card, value, f"{param}.tags")}
         case "embedding":
             return {"embedding": embedding(card, conditioning, value, f"{param}.embedding")}
+        case "map":
+            return {"map": images.take_map(condition, param)}
         case _:
             return {"image": images.take(condition, param)}
 
@@ -73,7 +76,7 @@ def forms(card: Card) -> list[str]:
 
 
 def takes(card: Card, each_allowed: bool) -> str:
-    """What the bundle takes, as a sentence."""
+    """What the bundle takes, as one sentence or two."""
     conditioning = card.conditioning or {}
     match conditioning_kind(card):
         case "class":
@@ -81,6 +84,8 @@ def takes(card: Card, each_allowed: bool) -> str:
             return f'`{card.id}` takes {{"class": name or index}}{each}; its classes are: {listed(card)}.'
         case "tags":
             return f'`{card.id}` takes {{"tags": [names]}}, any number of them; its tags are: {listed(card)}.'
+        case "map":
+            return f'`{card.id}` takes {{"map": a PNG, JPEG or WebP file in base64}}: {map_text(card)}.'
         case _:
             scaled = ", which are scaled to length 1" if conditioning.get("normalised") else ""
             image = ' or {"image": a PNG, JPEG or WebP file in base64}' if conditioning.get("takes_image") else ""

@@ -56,7 +56,8 @@ async def get_events(
     - `queued` {position}, `started` {attempt}, `resumed` {attempt, from_pixel}
     - `progress` {done, total, rows: [{sample, row, data}]}: finished rows; `data` is base64 of the row's levels
       (uint8 [width, channels]), or of a density's numbers (float32, little-endian). With `preview=png` also
-      `previews: [{sample, rows, png}]`, undrawn rows transparent.
+      `previews: [{sample, rows, png}]`, undrawn rows transparent. In a completion with `sweeps` rows come again when
+      they have changed, now and then, and previews show the image as it is now.
     - `sample`: the result of a finished image
     - `succeeded`, `failed` {code, message} or `canceled`: always last, exactly once
 
@@ -104,13 +105,19 @@ async def server_sent(
 
 
 def with_previews(services: Services, record: JobRecord, event: Event) -> str:
-    """The event's data with the images as they stood: finished rows are final, so a canvas cut there is that image."""
+    """The event's data with the images as they stood: finished rows are final, so a canvas cut there is that image.
+
+    Those of a hole that is swept are not: its images are shown as they stand now, with all rows that they have.
+    """
     data: dict[str, Any] = json.loads(event.data)
     request = record.request
     reached = {row["sample"]: row["row"] + 1 for row in data["rows"]}
     previews = []
     for sample, rows in sorted(reached.items()):
-        canvas = services.records.canvas(record.id, sample)[: (rows + request.hidden_rows) * request.row_bytes]
+        canvas = services.records.canvas(record.id, sample)
+        if request.sweeps:
+            rows = len(canvas) // request.row_bytes
+        canvas = canvas[: (rows + request.hidden_rows) * request.row_bytes]
         picture = base64.b64encode(partial_png(canvas, request)).decode()
         previews.append({"sample": sample, "rows": rows, "png": picture})
     return json.dumps({**data, "previews": previews}, separators=(",", ":"))

@@ -40,10 +40,14 @@ def immutable(
 @router.get("/images/{k}", summary="One drawn image (PNG)", responses=file_answer("image/png"))
 def get_image(job_id: str, k: int, services: WithServices, if_none_match: IfNoneMatch = None) -> Response:
     """Ready as soon as sample `k` is finished, before the job is. Its receipt stands in the text chunk
-    `scanline-receipt`."""
+    `scanline-receipt`. Of a completion with `sweeps` that are not done, the image as it is now, without a receipt."""
     record = find_drawing(services, job_id)
     if not 0 <= k < record.request.n:
         raise ApiError(Code.NOT_FOUND, f"The job draws images 0 to {record.request.n - 1}; there is no {k}.", param="k")
+    # The canvas may have gone since: the job was deleted, or begins again in another numeric profile.
+    if is_swept(record, k) and (canvas := services.records.canvas(job_id, k)):
+        body = sample_png(canvas, record.request)
+        return Response(body, media_type="image/png", headers={"Cache-Control": "no-store"})
     return immutable(one_png(services, record, k), "image/png", record, if_none_match, file_name(record, k))
 
 
@@ -96,6 +100,12 @@ def finished(record: JobRecord, k: int) -> dict[str, Any]:
             return sample
     message = f"Image {k} is not finished ({record.progress.rows[k]} of {record.request.canvas_height} rows are drawn)."
     raise ApiError(Code.NOT_DRAWN_YET, message, param="k")
+
+
+def is_swept(record: JobRecord, k: int) -> bool:
+    """Whether sample k is drawn, and its hole still changes."""
+    drawn = record.progress.rows[k] == record.request.canvas_height
+    return record.request.sweeps > 0 and drawn and all(sample["sample"] != k for sample in record.samples)
 
 
 def one_png(services: Services, record: JobRecord, k: int) -> bytes:

@@ -4,7 +4,7 @@ import secrets
 from typing import Any
 
 from app.condition_images import ConditionImages
-from app.conditions import resolve, resolve_path
+from app.conditions import conditioning_kind, resolve, resolve_path
 from app.errors import ApiError, Code
 from app.levels import Size
 from app.request_models import DrawFields, SampleFields, ScoreFields
@@ -21,7 +21,7 @@ def sample_request(card: Card, fields: SampleFields, settings: Settings) -> tupl
     margin = sample_margin(card, fields)
     if fields.margin:  # the default one is small beside any bound
         check_pixels(size[0] + margin, size[1] + 2 * margin, settings, "margin")
-    images = ConditionImages(card, settings.max_upload_pixels)
+    images = ConditionImages(card, settings.max_upload_pixels, size)
     drawn = drawing(card, fields, settings, images)
     job = JobRequest(kind="sample", **shape_of(card, size), **drawn, margin=margin)
     return job, images.blobs
@@ -116,6 +116,9 @@ def sample_margin(card: Card, fields: SampleFields) -> int:
         return DEFAULT_MARGIN if card.is_density and is_any_size else 0
     if fields.margin and not is_any_size:
         message = f"`margin` is {fields.margin}, but `{card.id}` draws whole images of one size: leave it out."
+        raise ApiError(Code.INVALID_FIELD, message, param="margin")
+    if fields.margin and conditioning_kind(card) == "map":
+        message = f"`margin` is {fields.margin}, but `{card.id}` is told a map of just the image: leave it out."
         raise ApiError(Code.INVALID_FIELD, message, param="margin")
     return fields.margin
 

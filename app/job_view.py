@@ -56,6 +56,7 @@ def request_view(request: JobRequest) -> RequestView:
         clip=request.clip,
         draws=request.draws if request.is_density and not draws else None,
         rows=request.known_rows,
+        sweeps=request.sweeps if request.kind == "completion" else None,
         conditioning=upload.pop("conditioning", None),
         per_pixel=None if draws else request.per_pixel,
         upload=upload or None,

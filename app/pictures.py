@@ -37,8 +37,10 @@ def png(pixels: np.ndarray, texts: Mapping[str, Any]) -> bytes:
     return file.getvalue()
 
 
-def sample_png(canvas: bytes, request: JobRequest, receipt: Mapping[str, Any]) -> bytes:
-    return png(to_bytes(levels_of(canvas, request), request.num_levels), {RECEIPT_KEYWORD: receipt})
+def sample_png(canvas: bytes, request: JobRequest, receipt: Mapping[str, Any] | None = None) -> bytes:
+    """A whole image, with its receipt once it has one."""
+    texts = {} if receipt is None else {RECEIPT_KEYWORD: receipt}
+    return png(to_bytes(levels_of(canvas, request), request.num_levels), texts)
 
 
 def partial_png(rows: bytes, request: JobRequest) -> bytes:

@@ -66,6 +66,14 @@ class UploadFields(BaseModel):
 
 class CompletionFields(UploadFields, DrawFields):
     rows: int | None = Field(None, ge=0, description="How many rows from the top are kept; the rest is drawn.")
+    sweeps: int = Field(
+        0,
+        ge=0,
+        description="For a hole with kept pixels below or right of it. 0 draws it once, blind to those. Above 0, so "
+        "many sweeps of Metropolis within Gibbs follow, each a proposal for every part of the hole, accepted or not by "
+        "the exact likelihood ratio: the image comes from the posterior given all kept pixels, the better the more "
+        "sweeps. `n` then counts independent Markov chains.",
+    )
 
 
 class ScoreFields(UploadFields, Fields):

@@ -29,7 +29,8 @@ async def post_samples(request: Request, services: WithServices) -> Response:
 
     What `condition` a model takes, its `conditioning` says: `{"class": 3}`, `{"tags": ["heart", "noto"]}`,
     `{"embedding": [0.1, ...]}`, or `{"image": "iVBORw0..."}`, which the model's own encoder embeds: with an
-    auto-encoder, `n` reconstructions of it, all different.
+    auto-encoder, `n` reconstructions of it, all different. `{"map": "iVBORw0..."}` is a small image that is to be drawn
+    larger, or labels of its pixels.
 
     `interpolate` draws a path instead, `{"from": condition, "to": condition, "steps": 8}`: one image a step, all with
     the random numbers of sample 0, so that nothing but the condition differs between them.
@@ -45,4 +46,5 @@ async def post_samples(request: Request, services: WithServices) -> Response:
 
 def holds_image(fields: SampleFields) -> bool:
     """Whether there may be an image to decode, which is no work for the thread that serves everybody."""
-    return fields.interpolate is not None or (isinstance(fields.condition, dict) and "image" in fields.condition)
+    condition = fields.condition if isinstance(fields.condition, dict) else {}
+    return fields.interpolate is not None or "image" in condition or "map" in condition

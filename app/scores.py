@@ -94,8 +94,6 @@ def score_fields(sent: Body) -> tuple[ScoreFields, list[tuple[str, bytes]]]:
 
 def score_submission(card: Card, fields: ScoreFields, files: list[tuple[str, bytes]], settings: Settings) -> Submission:
     """Each file is decoded and cut to levels before the next, so that only one large image is in memory."""
-    images = ConditionImages(card, settings.max_upload_pixels, first_upload=len(files))
-    condition = resolve(card, fields.condition, images, each_allowed=True)
     blobs, facts, size = [], [], None
     for name, file in files:
         upload = decode(file, name, settings.max_upload_pixels)
@@ -107,6 +105,8 @@ def score_submission(card: Card, fields: ScoreFields, files: list[tuple[str, byt
         facts.append(upload_facts(upload, fields.fit, fields.levels, fields.grayscale))
     assert size is not None
     check_score(card, fields, size)
+    images = ConditionImages(card, settings.max_upload_pixels, size, first_upload=len(files))
+    condition = resolve(card, fields.condition, images, each_allowed=True)
     job = JobRequest(
         kind="score",
         **shape_of(card, size),

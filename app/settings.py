@@ -35,6 +35,12 @@ class Settings(BaseSettings):
     max_image_pixels: PositiveInt = 1024 * 1024
     # A worker's memory for an image grows with its columns: 15 layers x 64 take 48 MB for 1024 of them.
     max_image_side: PositiveInt = 1024
+    max_sweeps: PositiveInt = 1000
+    max_swept_side: PositiveInt = 128
+    max_hole_side: PositiveInt = 32
+    # A sweep passes over the whole image for every few pixels of its hole. RIDE passes over 0.65 million a second on
+    # one core: half an hour.
+    max_swept_pixels: PositiveInt = 2**30
 
     max_queue: PositiveInt = 1000
     store_bytes: PositiveInt = 2**30

@@ -13,8 +13,10 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.conditions import conditions
 from benchmarks.family import family
 from benchmarks.growth import growth
+from benchmarks.inpaint import inpainting
 from benchmarks.machine import load_average, machine
 from benchmarks.ride import ride
 from benchmarks.rounding import rounding
@@ -30,7 +32,9 @@ PARTS: dict[str, Callable[[Sequence[int], int], Findings]] = {
     "growth": growth,
     "family": family,
     "ride": ride,
+    "inpaint": inpainting,
     "bf16": rounding,
+    "conditions": conditions,
     "scoring": scoring,
     "serving": serving,
 }

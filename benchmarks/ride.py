@@ -18,7 +18,9 @@ from models.ride import RIDE
 
 UNITS, SIZE, SIZES = 64, 256, (64, 128, 256, 512, 1024)
 PHOTOGRAPH = (321, 481)
-MS, US, KB, FLOAT = 1e3, 1e6, 1e-3, 4
+MS, US, KB = 1e3, 1e6, 1e-3
+PIXEL_BYTES = 4 + 8
+"""Of an image in a slot: a pixel, and its log p."""
 
 
 def ride(_: Sequence[int], rounds: int) -> Findings:
@@ -75,7 +77,7 @@ def _growth(model: RIDE, rounds: int) -> Table:
     memory: list[float] = []
     for size, time in zip(SIZES, times, strict=True):
         slot = slot_bytes(native, size) or 0.0
-        memory.append(slot - size**2 * FLOAT)
+        memory.append(slot - size**2 * PIXEL_BYTES)
         rows.append((f"{size}x{size}", f"{time * US:.3f}", f"{time * size**2 * MS:.1f}", f"{memory[-1] * KB:.0f}"))
     fits = exponent([size**2 for size in SIZES], [time * size**2 for time, size in zip(times, SIZES, strict=True)])
     rows.append(("growth", "", f"pixels^{fits:.3f}", f"columns^{exponent(SIZES, memory):.2f}"))

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from engine.chain import engine_of
 from engine.engine import Interpreter
-from engine.request import Drawn, DrawRequest, Values
+from engine.request import Drawn, DrawRequest, Values, told
 from models.program import Program, Stage
 
 
@@ -26,7 +26,7 @@ def draw(
     """`num_images` samples of a program or a chain of stages, and their log-probabilities.
 
     Args:
-        contexts: one context vector an image, or None for an unconditional program.
+        contexts: one context an image, a vector [size] or a map [row, column, size]; None for an unconditional program.
         progress: called with the number of finished images whenever it grows.
 
     Returns:
@@ -56,7 +56,7 @@ def draw_scales(
     engine = engine_of(stages, num_slots, interpreter=interpreter)
     for k in range(num_images):
         context = None if contexts is None else contexts[k]
-        engine.add(DrawRequest(str(k), "", height, width, seed, k, temperature, context))
+        engine.add(DrawRequest(str(k), "", height, width, seed, k, temperature, **told(context)))
     drawn: dict[int, Drawn] = {}
     while engine.busy:
         for output in engine.step():

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from engine.draws import Draws
 from engine.fronts import Block
@@ -23,7 +22,6 @@ PIXELS_A_STEP = 2048
 @dataclass(slots=True)
 class _Slot(Progress):
     front: int = 0
-    log_probs: npt.NDArray[np.float64] | None = None
 
 
 class FrontLane(Slots[_Slot]):
@@ -39,7 +37,7 @@ class FrontLane(Slots[_Slot]):
             if slot is None and (request := take()) is not None:
                 shape = (request.height, request.width, self._interpreter.program.channels)
                 values = np.zeros(shape, values_dtype(self._interpreter.program.num_levels))
-                self._slots[index] = _Slot(request, values, log_probs=np.zeros(shape))
+                self._slots[index] = _Slot(request, values, np.zeros(shape))
                 self._interpreter.admit(index, request.context, request.context_map)
         running = {index: slot for index, slot in enumerate(self._slots) if slot is not None}
         if not running:
@@ -80,7 +78,6 @@ class FrontLane(Slots[_Slot]):
 
     def _keep(self, index: int, slot: _Slot, block: Block, draws: Draws) -> list[Output]:
         """The pixels that were drawn, and what there is to tell of rows that are finished."""
-        assert slot.log_probs is not None
         own = block.of_slot(index)
         where = block.rows[own], block.columns[own]
         slot.values[where], slot.log_probs[where] = draws.values[own], draws.log_probs[own]

@@ -44,7 +44,8 @@ class Lane(Slots[Progress]):
             if slot is None and (request := take()) is not None:
                 interpreter = self._interpreter
                 shape = (interpreter.height, interpreter.width, interpreter.program.channels)
-                self._slots[index] = Progress(request, np.zeros(shape, values_dtype(interpreter.program.num_levels)))
+                values = np.zeros(shape, values_dtype(interpreter.program.num_levels))
+                self._slots[index] = Progress(request, values, np.zeros(shape))
                 interpreter.admit(index, request.context, request.context_map)
 
     def _begin_row(self) -> None:

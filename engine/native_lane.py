@@ -78,6 +78,6 @@ class NativeLane(Slots[_Slot]):
             slot.row += 1
         if slot.row == self._height:
             self._slots[index] = None
-            values = native.values[index].astype(self._dtype)
-            outputs.append(Drawn(slot.request.id, values, slot.log_prob, slot.drawn_log_prob))
+            values, log_probs = native.values[index].astype(self._dtype), native.pixel_log_probs[index].copy()
+            outputs.append(Drawn(slot.request.id, values, log_probs, slot.log_prob, slot.drawn_log_prob))
         return outputs

@@ -1,7 +1,7 @@
 """What goes into an engine and what comes out of it."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -71,16 +71,32 @@ class RowDrawn:
 class Drawn:
     """A finished image: values [height, width, channels], uint8 levels or a density's float32 numbers.
 
-    `log_prob` is log p of the whole image in nats at temperature 1; `drawn_log_prob` its part from pixels that were
-    drawn, not known: for a hole at the end of the raster, log p of the completion given what was kept. Of a chain both
-    are sums over its stages, and `coarse` is the image of the stage before.
+    `log_probs`, float64 of the same shape, is log p of every sub-pixel given those before it, in nats at temperature 1,
+    and `log_prob` that of the whole image; `drawn_log_prob` is its part from pixels that were drawn, not known: for a
+    hole at the end of the raster, log p of the completion given what was kept. Of a chain these two are sums over its
+    stages, and `coarse` is the image of the stage before.
     """
 
     id: str
     values: Values
+    log_probs: npt.NDArray[np.float64]
     log_prob: float
     drawn_log_prob: float
     coarse: Values | None = None
 
 
 Output = RowDrawn | Drawn
+
+
+class Told(TypedDict, total=False):
+    """The fields of a `DrawRequest` that hold its context."""
+
+    context: npt.NDArray[np.float32]
+    context_map: npt.NDArray[np.float32]
+
+
+def told(context: npt.NDArray[np.float32] | None) -> Told:
+    """Of a context that is a vector [size], a map [row, column, size], or None."""
+    if context is None:
+        return {}
+    return {"context": context} if context.ndim == 1 else {"context_map": context}

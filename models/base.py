@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from models.program import Program, Stage
+from models.sizes import GivenMapSizes
 
 
 class ModelError(ValueError):
@@ -21,12 +22,14 @@ class Model(nn.Module, ABC):
     Attributes:
         channels: channels of an image, 1 or 3.
         num_levels: levels of a channel; an image holds integers 0..num_levels-1. 0 for a density: real numbers.
-        context_size: length of the context vector, 0 for an unconditional model.
+        context_size: length of the context vector, 0 for a model that takes none.
+        given_map: the map that is the context instead, of a model that is told one.
     """
 
     channels: int
     num_levels: int
     context_size: int
+    given_map: GivenMapSizes | None = None
 
     @abstractmethod
     def sizes(self) -> dict[str, Any]:
@@ -38,7 +41,8 @@ class Model(nn.Module, ABC):
 
         Args:
             x: integer levels, or a density's real numbers, [batch, channel, row, col].
-            context: [batch, context_size], or None for an unconditional model.
+            context: [batch, context_size]; or a map [batch, given_map.channels, row, col] of numbers, its rows and
+                columns those of `given_map.shape`; or None for an unconditional model.
 
         Returns:
             [batch, channel, row, col].
@@ -68,10 +72,13 @@ class Model(nn.Module, ABC):
         """Raise `ModelError` unless x and context have the shapes of this model."""
         if x.dim() != 4 or x.shape[1] != self.channels:
             raise ModelError(f"x must be [batch, {self.channels}, row, col], not {tuple(x.shape)}")
-        if (context is not None) != bool(self.context_size):
-            raise ModelError(f"this model takes {'a context' if self.context_size else 'no context'}")
-        if context is not None and context.shape != (x.shape[0], self.context_size):
-            raise ModelError(f"context must be [{x.shape[0]}, {self.context_size}], not {tuple(context.shape)}")
+        told: tuple[int, ...] = (self.context_size,) if self.context_size else ()
+        if self.given_map is not None:
+            told = self.given_map.channels, *self.given_map.shape(x.shape[2], x.shape[3])
+        if (context is not None) != bool(told):
+            raise ModelError(f"this model takes {'a context' if told else 'no context'}")
+        if context is not None and context.shape != (x.shape[0], *told):
+            raise ModelError(f"context must be {[x.shape[0], *told]}, not {tuple(context.shape)}")
 
 
 def bits_per_dim(log_prob: Tensor, num_dims: int) -> Tensor:

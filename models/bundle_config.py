@@ -115,7 +115,10 @@ def check_config(config: BundleConfig) -> None:
         _check_range("image.height", config.image.height, 1, 4096)
         _check_range("image.width", config.image.width, 1, 4096)
     any_size = not isinstance(config.image, ImageShape)
-    for fault in conditioning_faults(config.conditioning, config.sizes.num_classes, config.encoder, any_size):
+    given_map = config.sizes.given_map if isinstance(config.sizes, GatedPixelCNNSizes) else None
+    for fault in conditioning_faults(
+        config.conditioning, config.sizes.num_classes, given_map, config.encoder, any_size
+    ):
         raise BundleError(f"{CONFIG_FILE}: {fault}")
     if config.encoder is not None and isinstance(config.image, ImageShape):
         for fault in encoder_faults(config.encoder, config.image.height, config.image.width):

@@ -1,11 +1,14 @@
 """What a bundle's images may be conditioned on, as config.json says it; no torch here.
 
-In every case the context is one vector an image, as long as `sizes.num_classes`, whatever the places of it mean.
+The context is one vector an image, as long as `sizes.num_classes`, whatever the places of it mean; or a map, as large
+as `sizes.given_map` says.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
+
+from models.sizes import GivenMapSizes
 
 MAX_EMBEDDING = 4096
 MAX_MAP_NUMBERS = 1 << 24
@@ -41,7 +44,32 @@ class ByEmbedding:
     normalised: bool
 
 
-Conditioning = Unconditional | ByClass | ByTags | ByEmbedding
+@dataclass(frozen=True, slots=True)
+class ByMap:
+    """The context is a map, of ceil(H / 2^level) x ceil(W / 2^level) places for an image of H x W pixels.
+
+    `what`: an image, of `channels` channels of `num_levels` levels; or labels, one of `num_levels` at every place,
+    which `names` names in the order of their levels. The numbers told of it: `models.given_map`.
+    """
+
+    kind: Literal["map"]
+    what: Literal["image", "labels"]
+    level: int
+    channels: int
+    num_levels: int
+    names: tuple[str, ...] | None = None
+
+    @property
+    def num_numbers(self) -> int:
+        """How many numbers the model is told of a place."""
+        return self.channels if self.what == "image" else self.num_levels
+
+    def shape(self, height: int, width: int) -> tuple[int, int]:
+        """Rows and columns of the map of an image."""
+        return -(-height >> self.level), -(-width >> self.level)
+
+
+Conditioning = Unconditional | ByClass | ByTags | ByEmbedding | ByMap
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +81,22 @@ class EncoderSizes:
 
 
 def context_size(conditioning: Conditioning) -> int:
-    """Length of the context vector; 0 for an unconditional model."""
+    """Length of the context vector; 0 for a model that takes none."""
     match conditioning:
         case ByClass() | ByTags():
             return len(conditioning.names)
         case ByEmbedding():
             return conditioning.size
-        case Unconditional():
+        case Unconditional() | ByMap():
             return 0
 
 
 def conditioning_faults(
-    conditioning: Conditioning, num_classes: int, encoder: EncoderSizes | None, any_size: bool
+    conditioning: Conditioning,
+    num_classes: int,
+    given_map: GivenMapSizes | None,
+    encoder: EncoderSizes | None,
+    any_size: bool,
 ) -> Iterator[str]:
     """What is wrong with them, one sentence each. `any_size`: images of any size are drawn."""
     if isinstance(conditioning, ByClass | ByTags):
@@ -78,11 +110,30 @@ def conditioning_faults(
     if (size := context_size(conditioning)) != num_classes:
         places = _PLACES[conditioning.kind]
         yield f"conditioning has {size} {places} but sizes.num_classes is {num_classes}; they must be equal"
+    yield from _map_faults(conditioning, given_map)
     if encoder is not None:
         yield from _encoder_faults(conditioning, encoder, any_size)
 
 
-_PLACES = {"none": "classes", "class": "classes", "tags": "tags", "embedding": "numbers"}
+_PLACES = {"none": "classes", "class": "classes", "tags": "tags", "embedding": "numbers", "map": "numbers"}
+
+
+def _map_faults(conditioning: Conditioning, given_map: GivenMapSizes | None) -> Iterator[str]:
+    if not isinstance(conditioning, ByMap) or given_map is None:
+        if isinstance(conditioning, ByMap) or given_map is not None:
+            yield "a conditioning of kind 'map' and sizes.given_map come together"
+        return
+    if conditioning.level != given_map.level:
+        yield f"conditioning.level is {conditioning.level} but sizes.given_map.level is {given_map.level}"
+    if not 2 <= conditioning.num_levels <= 256:
+        yield f"conditioning.num_levels must be 2 to 256, not {conditioning.num_levels}"
+    if conditioning.channels not in ((1, 3) if conditioning.what == "image" else (1,)):
+        yield f"conditioning.channels must be 1, or for an image 3, not {conditioning.channels}"
+    if (numbers := conditioning.num_numbers) != given_map.channels:
+        yield f"conditioning tells {numbers} numbers of a place but sizes.given_map.channels is {given_map.channels}"
+    names, wanted = conditioning.names or (), conditioning.num_levels if conditioning.what == "labels" else 0
+    if len(names) != wanted or len(set(names)) != len(names) or not all(names):
+        yield f"conditioning.names must be {wanted} different names that are not empty: of labels, one each"
 
 
 def _encoder_faults(conditioning: Conditioning, encoder: EncoderSizes, any_size: bool) -> Iterator[str]:

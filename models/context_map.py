@@ -1,12 +1,13 @@
-"""From a coarse image to a vector for every pixel of a fine one, by deconvolutions (van den Oord et al. 2016, "Pixel
-Recurrent Neural Networks", arXiv 1601.06759, section 3.6).
+"""From a map to a vector for every pixel of an image, by deconvolutions (van den Oord et al. 2016, "Pixel Recurrent
+Neural Networks", arXiv 1601.06759, section 3.6; "Conditional Image Generation with PixelCNN Decoders", arXiv
+1606.05328, section 2.3, where s = m(h) are the vectors).
 
-    u_k = K * small                       kernel x kernel, not masked: all of the coarse image is known beforehand
+    u_k = K * map                         kernel x kernel, not masked: all of the map is known beforehand
     u_j = T_j relu(u_{j+1}),  j = k-1..0   transposed convolutions, 2x2 with stride 2
     context = relu(u_0 + E y)             y: a one-hot class, the same at every pixel (our addition)
 
-The coarse image has ceil(H / 2^k) x ceil(W / 2^k) pixels; what u_0 has beyond H x W is cut off. Outside the coarse
-image its code is 0.
+A map of level k, such as a coarse image, has ceil(H / 2^k) x ceil(W / 2^k) places for an image of H x W pixels; what
+u_0 has beyond H x W is cut off. Outside the map its numbers are 0. At level 0 there is no T.
 
 Tensors: `conv` (K), `ups.i` (T_{k-1-i}, weight [in, out, 2, 2]), `classes` (E, [width, classes]).
 """
@@ -24,25 +25,26 @@ class ContextMap(nn.Module):
     """The deconvolutions.
 
     Args:
-        channels: of the coarse image. width: length of the vectors. level: k, 1 to MAX_LEVEL. kernel: odd size of K.
+        channels: of the map. width: length of the vectors. level: k, 0 to MAX_LEVEL. kernel: odd size of K.
         num_classes: length of y, or 0.
     """
 
     def __init__(self, channels: int, width: int, level: int, kernel: int, num_classes: int) -> None:
         super().__init__()
-        if width < 1 or not 1 <= level <= MAX_LEVEL:
-            raise ModelError(f"map_width must be positive and level 1 to {MAX_LEVEL}, not {width} and {level}")
+        if channels < 1 or width < 1 or not 0 <= level <= MAX_LEVEL:
+            sizes = f"{channels}, {width} and {level}"
+            raise ModelError(f"a map has channels and a width, positive, and a level of 0 to {MAX_LEVEL}, not {sizes}")
         check_kernel(kernel)
         self.conv = nn.Conv2d(channels, width, kernel, padding=kernel // 2)
         self.ups = nn.ModuleList(nn.ConvTranspose2d(width, width, 2, stride=2) for _ in range(level))
         self.classes = nn.Linear(num_classes, width, bias=False) if num_classes else None
 
-    def forward(self, small: Tensor, context: Tensor | None, rows: int, cols: int) -> Tensor:
-        """The coded coarse image [batch, channel, ceil(rows / 2^k), ceil(cols / 2^k)] -> [batch, width, row, col].
+    def forward(self, given: Tensor, context: Tensor | None, rows: int, cols: int) -> Tensor:
+        """A map [batch, channel, ceil(rows / 2^k), ceil(cols / 2^k)] of numbers -> [batch, width, row, col].
 
         `context`: y [batch, num_classes], or None without classes.
         """
-        u = self.conv(small)
+        u = self.conv(given)
         for up in self.ups:
             u = up(F.relu(u))
         if self.classes is not None and context is not None:

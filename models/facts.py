@@ -87,17 +87,31 @@ class ReconstructionFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class ConditionFacts:
-    """What being told a vector is worth.
+class AgreementFacts:
+    """How far the maps made of samples, by the rule that made those of the images, are from the maps that were told.
 
-    `bits_per_dim_without`: of the same test images given a vector of zeros, which training put in place of a share of
-    the vectors, so the same net does without; `gain_nats`: what each image gains by its own vector.
+    Of an image the mean absolute difference in levels, of labels the share of places that have another one (0 to 1):
+    `told` over `num_samples` samples, each told the map of a test image; `another`: from the map of the next one.
+    """
+
+    told: float
+    another: float
+    num_samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionFacts:
+    """What being told a vector or a map is worth.
+
+    `bits_per_dim_without`: of the same test images given zeros, which training put in place of a share of the vectors
+    or maps, so the same net does without; `gain_nats`: what each image gains by its own.
     """
 
     bits_per_dim_without: Estimate
     gain_nats: Estimate
     recognition: RecognitionFacts | None = None
     reconstruction: ReconstructionFacts | None = None
+    agreement: AgreementFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)

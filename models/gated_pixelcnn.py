@@ -5,9 +5,11 @@
     output      logits = O_2 relu(O_1 relu(sum_l S_l g_l)),   gate(f, g) = tanh(f) sigmoid(g)   (eq. 2)
 
 h is the context vector (a one-hot class, tags, an embedding), added in every layer, the same at every position
-(eq. 4). The vertical stack looks at rows above only: layer 0 reads rows r-n//2-... to r-1, later layers rows up to r of
-the layer before. So v_l[r, c] depends on rows < r, it needs no further shift where it joins the horizontal stack, and
-there is no blind spot: every earlier pixel inside the receptive field is seen.
+(eq. 4). Of a model that is told a map, h is a vector of every position's own, which deconvolutions make of the map
+(`models.context_map`; eq. 5, where it is called s): V and H are then 1x1 convolutions, not masked. The vertical stack
+looks at rows above only: layer 0 reads rows r-n//2-... to r-1, later layers rows up to r of the layer before. So
+v_l[r, c] depends on rows < r, it needs no further shift where it joins the horizontal stack, and there is no blind
+spot: every earlier pixel inside the receptive field is seen.
 
 Conventions that another implementation needs in order to load the weights:
   - input coding 2 x / (num_levels - 1) - 1; outside the image the coded input and all feature maps are 0;
@@ -15,11 +17,12 @@ Conventions that another implementation needs in order to load the weights:
     2P channels are G contiguous blocks of (f, g) halves. At the present pixel block j reads input channels < j (mask A,
     layer 0) or blocks <= j (mask B); elsewhere everything is read;
   - the last layer has no R, and its `condition.weight` holds H only; elsewhere it holds V, then H;
+  - `context_map.*`: the deconvolutions of a map;
   - `vertical.weight` [2P, in, rows, cols], its last row is row r - 1 (layer 0) or row r (later), cols centred on c;
     `horizontal.weight` [2P, in, 1, cols], its last column is c itself; dilation applies to rows and columns alike.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import torch
@@ -27,10 +30,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.base import Model, ModelError
+from models.context_map import ContextMap
 from models.gated_pixelcnn_program import build_program
 from models.heads import levels_log_prob
 from models.masked import GroupedConv1x1, code, group_mask
 from models.program import Program
+from models.sizes import GivenMapSizes
+from models.strict_json import as_json
 
 
 class GatedPixelCNN(Model):
@@ -44,6 +50,7 @@ class GatedPixelCNN(Model):
         head_width: maps of the hidden output layer, a multiple of channels.
         num_classes: length of the context vector, 0 for an unconditional model; a one-hot class, or any numbers.
         dropout: rate on every gated horizontal map, while training.
+        given_map: fields of `models.sizes.GivenMapSizes` if the context is a map, in place of a vector.
 
     >>> model = GatedPixelCNN(channels=1, num_levels=2, width=4, dilations=[1, 2])
     >>> model.log_prob(torch.zeros(5, 1, 6, 7, dtype=torch.uint8)).shape
@@ -61,17 +68,21 @@ class GatedPixelCNN(Model):
         head_width: int = 64,
         num_classes: int = 0,
         dropout: float = 0.0,
+        given_map: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__()
         _check_sizes(channels, num_levels, width, head_width, (first_kernel, kernel), dilations)
         self.channels, self.num_levels, self.context_size = channels, num_levels, num_classes
         self.width, self.head_width, self.dropout = width, head_width, dropout
         self.first_kernel, self.kernel, self.dilations = first_kernel, kernel, list(dilations)
+        self.given_map = None if given_map is None else GivenMapSizes(**given_map)
+        self.context_map = None if self.given_map is None else _context_map(self.given_map, num_classes)
+        told = num_classes if self.given_map is None else self.given_map.width
         self.layers = nn.ModuleList()
         for index, dilation in enumerate((None, *dilations)):
             below, size = (channels, first_kernel) if dilation is None else (width, kernel)
             is_last = index == len(dilations)
-            self.layers.append(GatedLayer(below, width, size, dilation, num_classes, channels, is_last))
+            self.layers.append(GatedLayer(below, width, size, dilation, told, channels, is_last))
         self.hidden = GroupedConv1x1(width, head_width, channels)
         self.logits = GroupedConv1x1(head_width, channels * (1 if num_levels == 2 else num_levels), channels)
 
@@ -86,11 +97,14 @@ class GatedPixelCNN(Model):
             "head_width": self.head_width,
             "num_classes": self.context_size,
             "dropout": self.dropout,
+            **({"given_map": as_json(self.given_map)} if self.given_map else {}),
         }
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Logits [batch, channel, row, col] (Bernoulli) or [batch, channel, level, row, col] for levels x."""
         self.check_input(x, context)
+        if context is not None:
+            context = self.context_map(context, None, *x.shape[2:]) if self.context_map else context[:, :, None, None]
         vertical = horizontal = code(x, self.num_levels, self.hidden.weight.dtype)
         skips = torch.zeros(())
         for module in self.layers:
@@ -142,7 +156,7 @@ class GatedLayer(nn.Module):
     def forward(self, vertical: Tensor, horizontal: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """Maps [batch, width, row, col] of both stacks -> the next ones, and the gated horizontal map.
 
-        The last layer returns the maps as it got them.
+        `context`: [batch, size, row or 1, col or 1]. The last layer returns the maps as it got them.
         """
         reach = self.reach
         if self.is_first:  # rows r - reach .. r - 1: pad one row more than the kernel covers, drop the last
@@ -150,7 +164,9 @@ class GatedLayer(nn.Module):
         else:
             u = self.vertical(F.pad(vertical, (reach, reach, reach, 0)))
         w = self.horizontal(horizontal) + self.link(u)
-        contexts = None if self.condition is None else self.condition(context)[:, :, None, None].split(w.shape[1], 1)
+        contexts = None
+        if self.condition is not None and context is not None:
+            contexts = self.condition(context.movedim(1, -1)).movedim(-1, 1).split(w.shape[1], 1)
         gated = gate(w if contexts is None else w + contexts[-1], self.groups)
         if self.residual is None:
             return vertical, horizontal, gated
@@ -184,6 +200,12 @@ def gate(u: Tensor, groups: int) -> Tensor:
     else:
         f, g = (t.flatten(1, 2) for t in u.view(len(u), groups, 2, -1, *u.shape[2:]).unbind(2))
     return torch.tanh(f) * torch.sigmoid(g)
+
+
+def _context_map(sizes: GivenMapSizes, num_classes: int) -> ContextMap:
+    if num_classes:
+        raise ModelError("a model is told a vector or a map, not both")
+    return ContextMap(sizes.channels, sizes.width, sizes.level, sizes.kernel, 0)
 
 
 def _check_sizes(

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor
 
+from models.context_map_program import add_context_map
 from models.masked import group_slice
 from models.program import PIXEL, Affine, Feature, Head, HeadKind, Operation, Phase, Pointwise, Program, Ref, Tap
 
@@ -21,7 +22,7 @@ class _Builder:
     """Collects features, operations and parameters layer by layer.
 
     Feature names: `code` the coded pixel, `u{l}` `v{l}` the vertical stack, `w{l}` `g{l}` `h{l}` the horizontal one,
-    `cu{l}` `cw{l}` the context's contribution, `skip` `hidden` `logits` the output.
+    `cu{l}` `cw{l}` the contribution of a context that is a vector, `skip` `hidden` `logits` the output.
     """
 
     def __init__(self, model: "GatedPixelCNN") -> None:
@@ -30,6 +31,7 @@ class _Builder:
         self.groups = model.channels
         self.features = [Feature(PIXEL, model.channels), Feature("code", model.channels)]
         self.parameters: dict[str, Tensor] = {}
+        self.contexts: dict[str, Tap] = {}
         self.admit: list[Operation] = []
         self.row: list[Operation] = []
         self.pixel: list[list[Operation]] = [[] for _ in range(self.groups + 1)]
@@ -37,7 +39,9 @@ class _Builder:
     def build(self) -> Program:
         model = self.model
         self._code()
-        if model.context_size:
+        if model.context_map is not None:
+            add_context_map(self, model.context_map)
+        elif model.context_size:
             self.features.append(Feature("context", model.context_size, "given_vector"))
         for index, layer in enumerate(self.layers):
             self._context(index, layer)
@@ -56,7 +60,7 @@ class _Builder:
             model.channels, model.num_levels, tuple(self.features), tuple(phases), heads, dict(self.parameters)
         )
 
-    def _put(self, name: str, value: Tensor) -> str:
+    def put(self, name: str, value: Tensor) -> str:
         self.parameters[name] = value.detach().clone().contiguous()
         return name
 
@@ -64,20 +68,23 @@ class _Builder:
         """Channel g is coded as soon as it is drawn: in the pixel phase after its head."""
         scale = 2 / (self.model.num_levels - 1)
         dtype = self.model.hidden.weight.dtype
-        weight = self._put("code.weight", torch.full((1, 1), scale, dtype=dtype))
-        bias = self._put("code.bias", torch.full((1,), -1.0, dtype=dtype))
+        weight = self.put("code.weight", torch.full((1, 1), scale, dtype=dtype))
+        bias = self.put("code.bias", torch.full((1,), -1.0, dtype=dtype))
         for c in range(self.groups):
             self.pixel[c + 1].append(Affine(Ref("code", c, c + 1), (Tap(Ref(PIXEL, c, c + 1), weight),), bias))
 
     def _context(self, index: int, layer: "GatedLayer") -> None:
+        """Taps `cu{l}` and `cw{l}` on the context; of a vector they are run once an image, and make vectors."""
         if layer.condition is None:
             return
         width = 2 * self.model.width
         names = ("cw",) if layer.residual is None else ("cu", "cw")
-        for name, weight in zip(names, layer.condition.weight.chunk(len(names), 0), strict=True):
-            self.features.append(Feature(f"{name}{index}", width, "vector"))
-            tap = Tap(Ref("context", 0, self.model.context_size), self._put(f"{name}{index}.weight", weight))
-            self.admit.append(Affine(Ref(f"{name}{index}", 0, width), (tap,)))
+        for stack, weight in zip(names, layer.condition.weight.chunk(len(names), 0), strict=True):
+            name = f"{stack}{index}"
+            self.contexts[name] = Tap(Ref("context", 0, weight.shape[1]), self.put(f"{name}.weight", weight))
+            if self.model.context_map is None:
+                self.features.append(Feature(name, width, "vector"))
+                self.admit.append(Affine(Ref(name, 0, width), (self.contexts[name],)))
 
     def _vertical(self, index: int, layer: "GatedLayer") -> None:
         """u = K_v * below; v = gate(u + context); w = L u + context, the part of w that the row phase knows."""
@@ -91,14 +98,14 @@ class _Builder:
             for j in range(cols):
                 dy = (i - rows if layer.is_first else i - rows + 1) * layer.dilation
                 dx = (j - cols // 2) * layer.dilation
-                name = self._put(f"{u}.weight.{i}.{j}", weight[:, :, i, j])
+                name = self.put(f"{u}.weight.{i}.{j}", weight[:, :, i, j])
                 taps.append(Tap(Ref(below, 0, weight.shape[1], dy, dx), name))
         self.row.append(
-            Affine(Ref(u, 0, 2 * width), tuple(taps), self._put(f"{u}.bias", cast(Tensor, layer.vertical.bias)))
+            Affine(Ref(u, 0, 2 * width), tuple(taps), self.put(f"{u}.bias", cast(Tensor, layer.vertical.bias)))
         )
-        link = Tap(Ref(u, 0, 2 * width), self._put(f"{w}.link", layer.link.weight[:, :, 0, 0]))
+        link = Tap(Ref(u, 0, 2 * width), self.put(f"{w}.link", layer.link.weight[:, :, 0, 0]))
         bias = cast(Tensor, layer.link.bias) + cast(Tensor, layer.horizontal.bias)
-        self.row.append(Affine(Ref(w, 0, 2 * width), (link,), self._put(f"{w}.bias", bias)))
+        self.row.append(Affine(Ref(w, 0, 2 * width), (link,), self.put(f"{w}.bias", bias)))
         if layer.condition is not None:
             self._add_context(w, f"cw{index}")
         if layer.residual is not None:
@@ -108,8 +115,11 @@ class _Builder:
             self._gate(self.row, u, v)
 
     def _add_context(self, name: str, context: str) -> None:
-        both = (Ref(name, 0, 2 * self.model.width), Ref(context, 0, 2 * self.model.width))
-        self.row.append(Pointwise("add", (both[0],), both))
+        own = Ref(name, 0, 2 * self.model.width)
+        if self.model.context_map is None:
+            self.row.append(Pointwise("add", (own,), (own, Ref(context, 0, own.width))))
+        else:
+            self.row.append(Affine(own, (self.contexts[context],), accumulate=True))
 
     def _gate(self, ops: list[Operation], u: str, v: str, group: int | None = None) -> None:
         block = self.model.width // self.groups
@@ -135,7 +145,7 @@ class _Builder:
                 if j == cols - 1:
                     seen = below_width * (group if layer.is_first else group + 1) // self.groups
                 if seen:
-                    name = self._put(f"{w}.weight.{j}.{group}", weight[block, :seen, 0, j])
+                    name = self.put(f"{w}.weight.{j}.{group}", weight[block, :seen, 0, j])
                     taps.append(Tap(Ref(below, 0, seen, 0, (j - cols + 1) * layer.dilation), name))
             ops.append(Affine(Ref(w, block.start, block.stop), tuple(taps), accumulate=True))
             self._gate(ops, w, g, group)
@@ -151,12 +161,12 @@ class _Builder:
         block = group_slice(group, out_width, self.groups)
         seen = in_width * (group + 1) // self.groups
         taps = tuple(
-            Tap(Ref(source, 0, seen), self._put(f"{out}.{source}.weight.{group}", conv.weight[block, :seen, 0, 0]))
+            Tap(Ref(source, 0, seen), self.put(f"{out}.{source}.weight.{group}", conv.weight[block, :seen, 0, 0]))
             for source, conv in zip(sources, convs, strict=True)
         )
         bias = sum(conv.bias[block] for conv in convs)
         ref = Ref(out, block.start, block.stop)
-        ops.append(Affine(ref, taps, self._put(f"{out}.bias.{group}", cast(Tensor, bias))))
+        ops.append(Affine(ref, taps, self.put(f"{out}.bias.{group}", cast(Tensor, bias))))
         return ref
 
     def _output(self) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 from torch import Tensor
 
 from models.base import Model, ModelError
-from models.context_map import ContextMap
+from models.context_map import MAX_LEVEL, ContextMap
 from models.diagonal_bilstm import DiagonalBiLSTM
 from models.masked import code
 from models.pixel_cnn import PixelCNN
@@ -59,6 +59,8 @@ class MultiScale(Model):
     ) -> None:
         super().__init__()
         self.channels, self.num_levels, self.context_size = channels, num_levels, num_classes
+        if level < 1 or map_width < 1:
+            raise ModelError(f"map_width must be positive and level 1 to {MAX_LEVEL}, not {map_width} and {level}")
         self.level, self.map_width, self.map_kernel = level, map_width, map_kernel
         self.small = _net(small, channels, num_levels, num_classes)
         self.upsample = ContextMap(channels, map_width, level, map_kernel, num_classes)

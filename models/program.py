@@ -174,6 +174,11 @@ class Head:
     stop: int
     parameters: tuple[str, ...] = ()
 
+    @property
+    def is_clipped(self) -> bool:
+        """What is drawn does not follow the density."""
+        return self.kind == "mcgsm" and len(self.parameters) == 8
+
 
 @dataclass(frozen=True, slots=True)
 class Program:

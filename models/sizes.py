@@ -23,8 +23,28 @@ class ConvolutionalSizes:
     dropout: float
 
 
+@dataclass(frozen=True, slots=True)
+class GivenMapSizes:
+    """A map that a model is told: `channels` numbers at each of ceil(H / 2^level) x ceil(W / 2^level) places.
+
+    `width`, `kernel`: of the deconvolutions that make a vector for every pixel of it, `models.context_map.ContextMap`.
+    """
+
+    channels: int
+    level: int
+    width: int
+    kernel: int
+
+    def shape(self, height: int, width: int) -> tuple[int, int]:
+        """Rows and columns of the map of an image."""
+        return -(-height >> self.level), -(-width >> self.level)
+
+
+@dataclass(frozen=True, slots=True)
 class GatedPixelCNNSizes(ConvolutionalSizes):
     """Constructor arguments of `models.gated_pixelcnn.GatedPixelCNN`."""
+
+    given_map: GivenMapSizes | None = None
 
 
 class PixelCNNSizes(ConvolutionalSizes):
@@ -176,6 +196,7 @@ _BOUNDS = {
     "num_scales": (1, 64),
     "num_features": (1, 4096),
 }
+_MAP_BOUNDS = {"channels": (1, 256), "level": (0, 4), "width": (1, 1024), "kernel": (3, 31)}
 _MAX_DILATIONS = 127
 _MAX_DILATION = 256
 
@@ -185,6 +206,8 @@ def faults(sizes: Sizes) -> Iterator[str]:
     if sizes.channels not in (1, 3):
         yield f"sizes.channels must be 1 or 3, not {sizes.channels}"
     yield from _net_faults(sizes, "sizes")
+    if isinstance(sizes, GatedPixelCNNSizes) and sizes.given_map is not None:
+        yield from _map_faults(sizes.given_map, sizes.num_classes)
     if isinstance(sizes, MultiScaleSizes):
         yield from _net_faults(sizes.small, "sizes.small")
         yield from _net_faults(sizes.large, "sizes.large")
@@ -199,6 +222,13 @@ def _net_faults(sizes: Sizes | Net, path: str) -> Iterator[str]:
     yield from _outside(f"number of {path}.dilations", len(dilations), 0, _MAX_DILATIONS)
     for dilation in dilations:
         yield from _outside(f"each of {path}.dilations", dilation, 1, _MAX_DILATION)
+
+
+def _map_faults(sizes: GivenMapSizes, num_classes: int) -> Iterator[str]:
+    for name, bounds in _MAP_BOUNDS.items():
+        yield from _outside(f"sizes.given_map.{name}", getattr(sizes, name), *bounds)
+    if num_classes:
+        yield f"sizes.num_classes must be 0, not {num_classes}: the model is told a map"
 
 
 def _outside(name: str, value: int, low: int, high: int) -> Iterator[str]:

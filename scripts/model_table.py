@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from models.bundle_config import BundleConfig, read_config
-from models.conditioning import ByClass, ByEmbedding, ByTags
+from models.conditioning import ByClass, ByEmbedding, ByMap, ByTags
 from models.facts import DensityFacts, Estimate, EvaluationFacts
 
 ROOT = Path(__file__).parent.parent
@@ -58,6 +58,10 @@ def _told(config: BundleConfig) -> str:
             return f", {len(names)} tags"
         case ByEmbedding(size=size):
             return f", told {size} numbers of an image"
+        case ByMap(what="image", level=level):
+            return f", told it {2**level} times smaller"
+        case ByMap(num_levels=num_labels):
+            return f", told {num_labels} labels"
         case _:
             return ""
 

@@ -163,18 +163,20 @@ def write_tiny_bundle(
     num_classes: int = 0,
     tags: tuple[str, ...] = (),
     embedding: int = 0,
+    conditioned_map: Literal["image", "labels"] | None = None,
     seed: int = 0,
     layers: int = 1,
 ) -> str:
     """A bundle with random weights; its sha256. Drawn in milliseconds, unless it has `SLOW_LAYERS`.
 
-    Conditioned on at most one of: a class, `tags`, or an `embedding` of that many numbers of length 1, with an encoder.
+    Conditioned on at most one of: a class, `tags`, an `embedding` of that many numbers of length 1, with an encoder, or
+    a map: the image at half its size, or one of three labels of every pixel.
     """
     import torch
 
     from models.bundle import write_bundle
     from models.bundle_config import FORMAT, BundleConfig, ImageShape
-    from models.conditioning import ByClass, ByEmbedding, ByTags, Conditioning, EncoderSizes, Unconditional
+    from models.conditioning import ByClass, ByEmbedding, ByMap, ByTags, Conditioning, EncoderSizes, Unconditional
     from models.encoder import Encoder
     from models.facts import NUM_QUANTILES, Estimate, EvaluationFacts, TrainingFacts
     from models.registry import ARCHITECTURES
@@ -188,14 +190,21 @@ def write_tiny_bundle(
     if architecture == "multi_scale":
         net = {scale: {"kind": "row_lstm", **net} for scale in ("small", "large")}
         net |= {"level": 1, "map_width": maps, "map_kernel": 3}
+    if conditioned_map:
+        level, numbers = (1, channels) if conditioned_map == "image" else (0, 3)
+        net["given_map"] = {"channels": numbers, "level": level, "width": 3, "kernel": 3}
     model = ARCHITECTURES[architecture](
         channels=channels, num_levels=num_levels, num_classes=num_classes or len(tags) or embedding, **net
     )
-    for parameter in model.parameters() if tags or embedding else ():
+    for parameter in model.parameters() if tags or embedding or conditioned_map else ():
         parameter.data.mul_(3)  # so that another condition is another image, small as it is
     conditioning: Conditioning = Unconditional("none")
     if num_classes:
         conditioning = ByClass("class", tuple(f"class {index}" for index in range(num_classes)))
+    elif conditioned_map == "image":
+        conditioning = ByMap("map", "image", 1, channels, num_levels)
+    elif conditioned_map == "labels":
+        conditioning = ByMap("map", "labels", 0, 1, 3, ("sky", "tree", "ground"))
     elif tags:
         conditioning = ByTags("tags", tags)
     elif embedding:

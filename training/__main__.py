@@ -1,4 +1,4 @@
-"""`python -m training data|fit|bundle|evaluate|classify`: where the shipped weights come from."""
+"""`python -m training data|fit|bundle|compare|evaluate|classify`: where the shipped weights come from."""
 
 import argparse
 import dataclasses
@@ -43,6 +43,10 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--checkpoints", type=Path, default=Path("checkpoints"), help="where bundles lie")
         command.add_argument("--skip-classifier", action="store_true", help="do not let the classifier name samples")
     fit.add_argument("--no-bundle", action="store_true", help="train only")
+    compare = commands.add_parser("compare", help="print runs on the same images side by side, as a Markdown table")
+    compare.add_argument("configs", type=Path, nargs="+")
+    compare.add_argument("--curves", type=Path, help="write their validation curves to this SVG file")
+    compare.set_defaults(run=_compare)
     for name, run, text in (
         ("evaluate", _evaluate, "recompute the likelihood of the test images and compare it with what the bundle says"),
         ("classify", _classify, "draw 1,000 samples and count those that a classifier names as asked"),
@@ -77,13 +81,25 @@ def _bundle(options: argparse.Namespace) -> int:
     if config.crop:
         compared = [read_fit_config(options.config.parent / f"{name}.toml") for name in config.compare]
         written = bundle_density(config, compared, options.runs, options.data, options.checkpoints)
-    elif config.encoder or find(config.data).tag_names:
+    elif config.encoder or config.map or find(config.data).tag_names:
         written = bundle_conditioned(config, options.runs, options.data, options.checkpoints)
     else:
         written = bundle_run(config, options.runs, options.data, options.checkpoints, not options.skip_classifier)
     print(f"{options.checkpoints / written.id}:")
     for line in summary(written.evaluation):
         print(f"  {line}")
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from training.compare import compare
+
+    configs = [read_fit_config(path) for path in options.configs]
+    prepare(configs[0].data, options.data)
+    table, curves = compare(configs, options.runs, options.data)
+    print(table)
+    if options.curves:
+        options.curves.write_text(curves)
     return 0
 
 

@@ -1,7 +1,7 @@
 """The model card of a bundle: its README.md, from its facts."""
 
 from models.bundle_config import BundleConfig
-from models.conditioning import ByClass, ByEmbedding, ByTags
+from models.conditioning import ByClass, ByEmbedding, ByMap, ByTags
 from models.facts import Baselines, ClassifierFacts, DensityFacts, Estimate, EvaluationFacts, ScaleFacts
 from training.condition_card import condition_pictures, condition_rows, told_text
 from training.datasets import DATASETS, Dataset
@@ -55,7 +55,7 @@ def _what(config: BundleConfig, data: Dataset) -> str:
 def _samples_caption(config: BundleConfig) -> str:
     if isinstance(config.evaluation, DensityFacts):
         return _density_caption(config.id, config.evaluation)
-    if isinstance(config.conditioning, ByTags | ByEmbedding):
+    if isinstance(config.conditioning, ByTags | ByEmbedding | ByMap):
         return condition_pictures(config)
     names = config.conditioning.names if isinstance(config.conditioning, ByClass) else ()
     num_images, columns = pictured(len(names))
@@ -171,7 +171,7 @@ def _commands(config: BundleConfig) -> str:
 
 def _recomputed(config: BundleConfig) -> str:
     condition = config.evaluation.condition if isinstance(config.evaluation, EvaluationFacts) else None
-    if condition is None or condition.recognition is None:
+    if condition is None or not (condition.recognition or condition.agreement):
         return "The figures are"
     return "Shares of samples are measured when the bundle is written; the likelihoods are"
 

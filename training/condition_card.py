@@ -1,7 +1,7 @@
-"""What a card says of a model that is told tags or an embedding."""
+"""What a card says of a model that is told tags, an embedding or a map."""
 
 from models.bundle_config import BundleConfig
-from models.conditioning import ByClass, ByEmbedding, ByTags
+from models.conditioning import ByClass, ByEmbedding, ByMap, ByTags
 from models.facts import ConditionFacts, EvaluationFacts
 from training.condition_pictures import COLUMNS, LINES, NUM_PATHS, SHOWN_TAGS
 from training.samples import SEED
@@ -18,6 +18,10 @@ def told_text(config: BundleConfig) -> str:
             return f", told in every layer an embedding of length 1, {size} numbers, by an encoder in the bundle"
         case ByEmbedding(size=size):
             return f", told in every layer a code of {size} numbers by an encoder that was trained with it"
+        case ByMap(what="image", level=level):
+            return f", told in every layer the same image {2**level} times smaller: super-resolution"
+        case ByMap(names=names):
+            return f", told in every layer a label of every pixel: {', '.join(names or ())}"
         case _:
             return ""
 
@@ -29,7 +33,7 @@ def condition_rows(facts: ConditionFacts | None) -> list[tuple[str, str]]:
     without, gain = facts.bits_per_dim_without, facts.gain_nats
     rows = [
         (
-            "the same images, the model told nothing (a vector of zeros, as for a share of them in training)",
+            "the same images, the model told nothing (zeros, as for a share of them in training)",
             f"{without.mean:.4f} ± {without.standard_error:.4f} bits per dimension",
         ),
         ("what an image gains by being told", f"{gain.mean:.2f} ± {gain.standard_error:.2f} nats"),
@@ -43,6 +47,10 @@ def condition_rows(facts: ConditionFacts | None) -> list[tuple[str, str]]:
         )
         rows.append(("reconstructions that keep the class", f"{kept.class_kept:.1%}, {judge}"))
         rows.append(("the same of a squared-error auto-encoder with the same encoder", f"{kept.class_kept_by_mse:.1%}"))
+    if made := facts.agreement:
+        another = f"from that of another test image {made.another:.4g}"
+        apart = f"{made.told:.4g}, {another}; {made.num_samples:,} samples"
+        rows.append(("maps made of samples differ from the map they were told by", apart))
     return rows
 
 
@@ -51,6 +59,12 @@ def condition_pictures(config: BundleConfig) -> str:
     first = f"Drawn with seed {SEED} at temperature 1, none left out."
     if isinstance(config.conditioning, ByTags):
         return f"{first} A line a tag, told that tag alone: {', '.join(SHOWN_TAGS)}."
+    if isinstance(config.conditioning, ByMap):
+        return (
+            f"{first} {LINES} lines of {COLUMNS}: what the model was told (enlarged, where it is smaller), "
+            f"{COLUMNS - 2} samples given that, and the test image that it was made of. "
+            f"{_map_rule(config.conditioning)}"
+        )
     facts = config.evaluation.condition if isinstance(config.evaluation, EvaluationFacts) else None
     beside = ", beside it what a squared-error auto-encoder with the same encoder makes of it, then"
     drawn = beside if facts and facts.reconstruction else ", then"
@@ -60,3 +74,15 @@ def condition_pictures(config: BundleConfig) -> str:
         f"{NUM_PATHS} lines, each from one test image (left) to another (right): samples on the straight path between "
         f"their vectors, those of a line all with the same random numbers."
     )
+
+
+def _map_rule(conditioning: ByMap) -> str:
+    """How a map is made of an image, and how two maps are compared."""
+    if conditioning.what == "labels":
+        return (
+            "A pixel is an edge where it differs from that to the right or below by at least a quarter of the highest "
+            "level in some channel; two maps differ in a share of their places."
+        )
+    square = f"{2**conditioning.level}x{2**conditioning.level}"
+    levels = f"two of them differ by so many levels of {conditioning.num_levels - 1}, on average"
+    return f"The small image holds the mean of every {square} pixels, rounded; {levels}."

@@ -5,6 +5,7 @@ from PIL import Image
 from torch import Tensor
 
 from models.base import Model
+from models.conditioning import ByMap
 from models.encoder import Encoder
 from training.contexts import embedded
 from training.datasets import Split
@@ -67,6 +68,28 @@ def by_tag(model: Model, tags: tuple[str, ...], height: int, width: int) -> Imag
     vectors = torch.stack([torch.tensor([float(tag == shown) for tag in tags]) for shown in SHOWN_TAGS])
     samples = draw_samples(model, vectors.repeat_interleave(COLUMNS, 0), height, width, progress=True)
     return grid(samples, model.num_levels, COLUMNS)
+
+
+def map_and_drawn(model: Model, conditioning: ByMap, test: Split) -> Image.Image:
+    """A line for each of LINES test images, spread over all: its map, samples given that, the image itself."""
+    chosen, num_drawn = spread(len(test), LINES), COLUMNS - 2
+    images, maps = test.images[chosen], test.labels[chosen]
+    height, width = images.shape[2:]
+    drawn = draw_samples(model, maps.repeat_interleave(num_drawn, 0), height, width, progress=True)
+    told = picture_of(maps.float(), conditioning, images.shape, model.num_levels)
+    lines = torch.cat([told[:, None], drawn.view(LINES, num_drawn, *images.shape[1:]), images[:, None]], 1)
+    return grid(lines.flatten(0, 1), model.num_levels, COLUMNS)
+
+
+def picture_of(numbers: Tensor, conditioning: ByMap, shape: torch.Size, num_levels: int) -> Tensor:
+    """Maps [image, number, row, col] as images of `shape` [image, channel, row, col] of uint8 levels, to be looked at:
+    labels evenly from black to white."""
+    shares = (numbers + 1) / 2
+    if conditioning.what == "labels":
+        shares = numbers.argmax(1, keepdim=True) / (conditioning.num_levels - 1)
+    zoom = 1 << conditioning.level
+    large = shares.repeat_interleave(zoom, 2).repeat_interleave(zoom, 3)[:, :, : shape[2], : shape[3]]
+    return (large * (num_levels - 1)).round().to(torch.uint8).expand(shape)
 
 
 def spread(count: int, wanted: int) -> Tensor:

@@ -7,12 +7,14 @@ from torch import Tensor
 
 from models.base import Model, bits_per_dim
 from models.bundle import Bundle
+from models.conditioning import ByMap
 from models.encoder import Encoder
-from models.facts import ConditionFacts, EvaluationFacts, RecognitionFacts
+from models.facts import AgreementFacts, ConditionFacts, EvaluationFacts, RecognitionFacts
 from training.baselines import baselines
 from training.contexts import BATCH, embedded
 from training.datasets import Split
 from training.evaluate import estimate, evaluation_facts, scores
+from training.maps import map_levels
 from training.samples import draw_samples
 
 NUM_ASKED, NUM_SAMPLES = 100, 1_000
@@ -21,10 +23,10 @@ NUM_ASKED, NUM_SAMPLES = 100, 1_000
 def measure_conditioned(
     model: Model, encoder: Encoder | None, splits: dict[str, Split], num_levels: int, data: str, progress: bool = True
 ) -> EvaluationFacts:
-    """Likelihood of the test images, each given its own vector, and what that gains over a vector of zeros.
+    """Likelihood of the test images, each given its own vector or map, and what that gains over zeros.
 
     Args:
-        splits: labelled with tags, or with whatever else if there is an encoder.
+        splits: labelled with tags or maps, or with whatever else if there is an encoder.
         data: what the test images are called.
     """
     test = splits["test"] if encoder is None else embedded(splits["test"], encoder)
@@ -44,7 +46,7 @@ def measured_again(
     """The likelihoods of a bundle from its weights; what needs samples stays as it is told."""
     now = measure_conditioned(bundle.model, bundle.encoder, splits, num_levels, told.data, progress)
     assert told.condition is not None and now.condition is not None
-    kept = {name: getattr(told.condition, name) for name in ("recognition", "reconstruction")}
+    kept = {name: getattr(told.condition, name) for name in ("recognition", "reconstruction", "agreement")}
     return dataclasses.replace(now, condition=dataclasses.replace(now.condition, **kept))
 
 
@@ -59,6 +61,23 @@ def recognition(
     found = nearest(embedded(Split(samples, samples), encoder).labels, asked)
     share = (found == wanted).double().mean().item()
     return RecognitionFacts(round(share, 4), num_samples, len(images))
+
+
+def agreement(
+    model: Model, conditioning: ByMap, test: Split, progress: bool = False, num_samples: int = NUM_SAMPLES
+) -> AgreementFacts:
+    """Whether samples go with the map that they were told; `test` labelled with maps."""
+    wanted = torch.arange(num_samples) % len(test)
+    height, width = test.images.shape[2:]
+    samples = draw_samples(model, test.labels[wanted], height, width, progress=progress)
+    drawn, told = (
+        map_levels(images, conditioning, model.num_levels).double() for images in (samples, test.images[wanted])
+    )
+    gaps = [(drawn - other).abs() for other in (told, told.roll(1, 0))]
+    if conditioning.what == "labels":
+        gaps = [(gap > 0).double() for gap in gaps]
+    told_gap, another_gap = (round(gap.mean().item(), 4) for gap in gaps)
+    return AgreementFacts(told_gap, another_gap, num_samples)
 
 
 def nearest(vectors: Tensor, candidates: Tensor) -> Tensor:

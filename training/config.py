@@ -8,6 +8,7 @@ from typing import Any
 from models.sizes import DENSITIES, SIZES, Architecture
 from models.strict_json import FieldError, parse
 from training.encoder_config import EncoderConfig
+from training.maps import MapConfig, map_faults
 
 
 class ConfigError(ValueError):
@@ -22,7 +23,7 @@ class FitConfig:
         id: name of the bundle and of the folder in `runs/`.
         data: a name known to `training.datasets`.
         conditional: the model is told the class of every image or its tags, as `data` knows them, or what `encoder`
-            makes of it.
+            or `map` makes of it.
         sizes: constructor arguments of the model besides channels, levels and classes.
         seed: of the weights, the order of images and dropout.
         batch_size: images a step.
@@ -39,9 +40,12 @@ class FitConfig:
         crop: side of the square crops that a density is trained on; 0 for a model of levels, which sees whole images.
         flip: mirror half of the crops left to right; of whole images, see mirrored ones too.
         encoder: what makes of an image the vector that the model is told; the table `[encoder]`, `[encoder.metric]`.
-        context_dropout: share of the training images of which the model is told nothing: a vector of zeros. Of tags, so
+        map: what the model is told in place of a vector, a map of every image; the table `[map]`.
+        context_dropout: share of the training images of which the model is told nothing: zeros. Of tags, so
             many are left out of the others' vectors, too, so that an image may have more than is asked for.
         compare: ids of runs on the same data that a density's bundle is measured against; their configs lie beside it.
+        coarse_run: id of a run on the coarse images whose net a chain is shipped with, in place of the one that was
+            fitted with its other net: small images are cheap, so that it may see many more. Its config lies beside.
         limits: known limits of the finished model, one a line, for its card.
     """
 
@@ -65,8 +69,10 @@ class FitConfig:
     crop: int = 0
     flip: bool = False
     encoder: EncoderConfig | None = None
+    map: MapConfig | None = None
     context_dropout: float = 0.0
     compare: tuple[str, ...] = ()
+    coarse_run: str = ""
     limits: str = ""
 
 
@@ -83,7 +89,8 @@ def read_fit_config(path: Path) -> FitConfig:
         raise ConfigError(f"{path}: compare must be a list of ids")
     try:
         encoder = parse(EncoderConfig, values["encoder"], "encoder") if "encoder" in values else None
-        config = FitConfig(**{**values, "compare": tuple(values.get("compare", ())), "encoder": encoder})
+        told = parse(MapConfig, values["map"], "map") if "map" in values else None
+        config = FitConfig(**{**values, "compare": tuple(values.get("compare", ())), "encoder": encoder, "map": told})
     except (TypeError, FieldError) as error:
         raise ConfigError(f"{path}: {error}") from error
     for name in (
@@ -101,12 +108,18 @@ def read_fit_config(path: Path) -> FitConfig:
         raise ConfigError(f"{path}: architecture must be one of {', '.join(SIZES)}, not {config.architecture!r}")
     if (config.crop > 0) != (config.architecture in DENSITIES):
         raise ConfigError(f"{path}: crop must be positive for a density, and only for one")
+    if config.coarse_run and config.architecture != "multi_scale":
+        raise ConfigError(f"{path}: only a multi_scale model has a coarse_run")
     if config.compare and not config.crop:
         raise ConfigError(f"{path}: only a density is compared with other runs")
     if config.crop and config.bf16:
         raise ConfigError(f"{path}: a density is trained in float32: bf16 must be false")
-    if not config.conditional and (config.encoder or config.context_dropout):
-        raise ConfigError(f"{path}: an encoder and context_dropout are for a model that is conditional")
+    if not config.conditional and (config.encoder or config.map or config.context_dropout):
+        raise ConfigError(f"{path}: an encoder, a map and context_dropout are for a model that is conditional")
+    if config.encoder and config.map:
+        raise ConfigError(f"{path}: a model is told what an encoder makes of an image, or a map, not both")
+    for fault in map_faults(config.map) if config.map else ():
+        raise ConfigError(f"{path}: {fault}")
     if not 0 <= config.context_dropout < 1:
         raise ConfigError(f"{path}: context_dropout must be in [0, 1)")
     if not 0 <= config.ema_decay < 1:

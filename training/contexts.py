@@ -1,13 +1,19 @@
-"""From what is told of an image to the vector that the model takes."""
+"""From what is told of an image to the vector or the map that the model takes."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from models.base import Model
 from models.encoder import Encoder
 from training.datasets import Split
 
 BATCH = 250
+
+
+def context_of(model: Model, labels: Tensor) -> Tensor | None:
+    """What `model` takes, of what a `Split` tells of its images: maps as they are, anything else by `one_hot`."""
+    return one_hot(labels, model.context_size) if model.given_map is None else labels.float()
 
 
 def one_hot(labels: Tensor, num_classes: int) -> Tensor | None:

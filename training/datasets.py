@@ -79,7 +79,8 @@ class Dataset:
 class Split:
     """Images [image, channel, row, col] of integer levels, uint8, and what is told of them.
 
-    `labels`: classes [image], int64; or tags [image, tag], 0 or 1; or embeddings [image, size], float32.
+    `labels`: classes [image], int64; or tags [image, tag], 0 or 1; or embeddings [image, size], float32;
+    or maps [image, number, row, col], see `training.maps`.
     """
 
     images: Tensor
@@ -139,6 +140,14 @@ def binarise(images: np.ndarray, stream: int) -> np.ndarray:
     return drawn.astype(np.uint8).reshape(images.shape)
 
 
+def _make_coarse_emoji(directory: Path) -> None:
+    source = prepare("emoji64", directory.parent)
+    contents = {file: (source / file).read_bytes() for file in FILES}
+    for file in ("train-images", "test-images"):
+        contents[file] = write_idx(np.ascontiguousarray(read_idx(contents[file])[:, ::4, ::4]))
+    write_files(directory, contents, EMOJI_SHA256[16])
+
+
 def _split(images: np.ndarray, labels: np.ndarray) -> Split:
     """Images as they are stored: [image, row, col] or [image, row, col, channel]."""
     maps = images[:, None] if images.ndim == 3 else np.moveaxis(images, -1, 1)
@@ -176,7 +185,7 @@ DATASETS = {
                 256,
                 tuple(GROUPS.values()),
                 sha256,
-                emoji_fetcher(side),
+                _make_coarse_emoji if side == 16 else emoji_fetcher(side),
                 channels=3,
                 num_validation=NUM_EMOJI_VALIDATION,
             )

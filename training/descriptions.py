@@ -6,6 +6,7 @@ from models.sizes import (
     DiagonalBiLSTMNet,
     DiagonalBiLSTMSizes,
     GatedPixelCNNSizes,
+    GivenMapSizes,
     MCGSMSizes,
     MultiScaleSizes,
     Net,
@@ -32,7 +33,8 @@ def layers_text(sizes: Sizes) -> str:
     """One or two sentences about the layers."""
     match sizes:
         case GatedPixelCNNSizes():
-            return f"{len(sizes.dilations) + 1} gated layers of width {sizes.width} ({_kernels(sizes)}), no blind spot."
+            layers = f"{len(sizes.dilations) + 1} gated layers of width {sizes.width} ({_kernels(sizes)})"
+            return f"{layers}, no blind spot.{_given_map(sizes.given_map)}"
         case PixelCNNSizes():
             return (
                 f"{len(sizes.dilations)} residual blocks with h = {sizes.width} ({_kernels(sizes)}). It has the blind "
@@ -52,6 +54,13 @@ def layers_text(sizes: Sizes) -> str:
                 f"{sizes.width} hidden units over the causal half of "
                 f"{sizes.neighbourhood}x{sizes.neighbourhood} pixels. {_mixture(sizes)}"
             )
+
+
+def _given_map(sizes: GivenMapSizes | None) -> str:
+    if sizes is None:
+        return ""
+    net = f"a convolution of {sizes.kernel}x{sizes.kernel} and {sizes.level} deconvolutions of width {sizes.width}"
+    return f" They are told what {net} make of the map."
 
 
 def _mixture(sizes: MCGSMSizes | RIDESizes) -> str:

@@ -33,6 +33,12 @@ GROUPS = {
 """The groups of Unicode, in its order, and the classes' names. The tenth, swatches of skin, is left out."""
 VENDORS = ("google", "twitter")
 EMOJI_SHA256 = {
+    16: {
+        "train-images": "6839a67ec4e9a3947751c6af0d8b379dd072c344a33fa939c92060f6c07f2801",
+        "train-labels": "8508271ce7901b862f50939571a85277262ba7fc71fd23680ee5d58e813a0e4c",
+        "test-images": "579f27288310d6cb9f025a2ef27eb35e5470be539af7a7187785d50f23a626be",
+        "test-labels": "4ca6e44375652118ef9c40498943e6315eca662a453d5776b95bad80d0f7ccb2",
+    },
     32: {
         "train-images": "233028d82eff10abdf8132cd6aee8afd6057705e1f8811bbfc7de77260830a54",
         "train-labels": "8508271ce7901b862f50939571a85277262ba7fc71fd23680ee5d58e813a0e4c",
@@ -46,7 +52,7 @@ EMOJI_SHA256 = {
         "test-labels": "4ca6e44375652118ef9c40498943e6315eca662a453d5776b95bad80d0f7ccb2",
     },
 }
-"""By the side of a picture in pixels."""
+"""By the side of a picture in pixels. Those of 16 are the coarse images of those of 64: every fourth row and column."""
 NUM_EMOJI_VALIDATION = 392  # the last of the training files
 _VERSION = "16.0.0"
 _SIDE = 64

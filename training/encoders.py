@@ -9,6 +9,7 @@ from models.encoder import Encoder
 from training.config import FitConfig
 from training.contexts import embedded, mirrored
 from training.datasets import Split, find, load
+from training.maps import splits_told
 from training.metric import fit_by_metric
 
 ENCODER_FILE = "encoder.safetensors"
@@ -31,12 +32,16 @@ def auto_encoder(config: FitConfig, data_root: Path) -> Encoder | None:
 
 
 def told_splits(config: FitConfig, splits: dict[str, Split], folder: Path, progress: bool = False) -> dict[str, Split]:
-    """The splits with what the model of a run is told: for an encoder trained by a metric, embeddings.
+    """The splits with what the model of a run is told: maps; or for an encoder trained by a metric, embeddings.
 
     `folder`: of the run. A training of the encoder that was interrupted begins again; it takes minutes.
     """
     if config.flip:
         splits = {**splits, "train": mirrored(splits["train"])}
+    if config.map is not None:
+        data = find(config.data)
+        conditioning = config.map.conditioning(data.channels, data.num_levels)
+        return splits_told(splits, conditioning, data.num_levels)
     if config.encoder is None or config.encoder.metric is None:
         return splits
     encoder = metric_encoder(config, splits["train"], folder, progress)

@@ -12,7 +12,7 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 from models.base import Model, bits_per_dim
 from models.facts import NUM_QUANTILES, Baselines, ConditionFacts, DensityFacts, Estimate, EvaluationFacts, ScaleFacts
 from models.program import Stage
-from training.contexts import one_hot
+from training.contexts import context_of
 from training.datasets import Split
 
 BATCH = 50
@@ -33,7 +33,7 @@ TOLERANCE_PNG = 0.05  # as a share: compressors differ
 @torch.inference_mode()
 def scores(model: Model, split: Split, progress: bool = False) -> Tensor:
     """log_prob [image] in nats, float64, of every image (given its class, if the model is conditional)."""
-    return _scores(model.log_prob, model.context_size, split, progress)
+    return _scores(model.log_prob, model, split, progress)
 
 
 @torch.inference_mode()
@@ -43,7 +43,7 @@ def scale_scores(model: Model, split: Split, progress: bool = False) -> list[Ten
     for index, stage in enumerate(model.stages()):
         images = split.images[:, :, :: 1 << stage.level, :: 1 << stage.level]
         of_stage = functools.partial(_stage_log_prob, model, index)
-        found.append(_scores(of_stage, model.context_size, Split(images, split.labels), progress))
+        found.append(_scores(of_stage, model, Split(images, split.labels), progress))
     return found
 
 
@@ -51,10 +51,10 @@ def _stage_log_prob(model: Model, stage: int, images: Tensor, context: Tensor | 
     return model.stage_map(stage, images, context).sum((1, 2, 3))
 
 
-def _scores(log_prob: Callable[..., Tensor], context_size: int, split: Split, progress: bool) -> Tensor:
+def _scores(log_prob: Callable[..., Tensor], model: Model, split: Split, progress: bool) -> Tensor:
     parts = []
     for start in tqdm(range(0, len(split), BATCH), "evaluate", unit_scale=BATCH, unit="img", disable=not progress):
-        context = one_hot(split.labels[start : start + BATCH], context_size)
+        context = context_of(model, split.labels[start : start + BATCH])
         parts.append(log_prob(split.images[start : start + BATCH], context).double())
     return torch.cat(parts)
 

@@ -21,11 +21,12 @@ from models.encoder import Encoder
 from models.registry import ARCHITECTURES
 from training.batches import Batch, Batches
 from training.config import ConfigError, FitConfig
-from training.contexts import one_hot
+from training.contexts import context_of
 from training.crops import crop_loaders, fit_whitening
-from training.datasets import Split, find, load
+from training.datasets import Dataset, Split, find, load
 from training.encoders import auto_encoder, told_splits
 from training.greys import load_greys
+from training.maps import MapConfig
 
 
 class Fit(pl.LightningModule):
@@ -53,10 +54,10 @@ class Fit(pl.LightningModule):
 
     def context(self, images: Tensor, labels: Tensor) -> Tensor | None:
         """What the model is told of a batch; while training, of some images nothing."""
-        context = self.encoder(images) if self.encoder else one_hot(labels, self.model.context_size)
+        context = self.encoder(images) if self.encoder else context_of(self.model, labels)
         if context is None or not self.training or not self.config.context_dropout:
             return context
-        told = torch.rand(len(context), 1) >= self.config.context_dropout
+        told = torch.rand(len(context), *[1] * (context.dim() - 1)) >= self.config.context_dropout
         if labels.dim() == 2 and not labels.is_floating_point():
             told = told & (torch.rand(context.shape) >= self.config.context_dropout)
         return context * told
@@ -100,17 +101,25 @@ def build_model(config: FitConfig) -> Model:
     torch.manual_seed(config.seed)
     data = find(config.data)
     names = data.class_names or data.tag_names
-    num_classes = config.encoder.size if config.encoder else len(names) if config.conditional else 0
+    num_classes = config.encoder.size if config.encoder else len(names) if config.conditional and not config.map else 0
     if config.crop and names:
         raise ConfigError(f"{config.id}: {config.data} holds no grey images of any size, which a density takes")
     if not config.crop and not names:
         raise ConfigError(f"{config.id}: {config.data} is a set for densities")
-    told = {"channels": data.channels, "num_levels": data.num_levels, "num_classes": num_classes}
+    told: dict[str, Any] = {"channels": data.channels, "num_levels": data.num_levels, "num_classes": num_classes}
+    if config.map:
+        told["given_map"] = map_sizes(config.map, data)
     told = {} if config.crop else told
     try:
         return ARCHITECTURES[config.architecture](**told, **config.sizes)
     except (ModelError, TypeError) as error:
         raise ConfigError(f"{config.id}: sizes make no {config.architecture}: {error}") from error
+
+
+def map_sizes(config: MapConfig, data: Dataset) -> dict[str, int]:
+    """What a model takes as `given_map`."""
+    channels = config.conditioning(data.channels, data.num_levels).num_numbers
+    return {"channels": channels, "level": config.level, "width": config.width, "kernel": config.kernel}
 
 
 def learning_rate_factor(step: int, config: FitConfig) -> float:

@@ -8,7 +8,7 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 
 from engine.draw import draw_scales
 from models.base import Model
-from training.contexts import one_hot
+from training.contexts import context_of
 
 SEED = 2016
 
@@ -18,7 +18,8 @@ def draw_samples(
 ) -> Tensor:
     """One sample per label [image], at temperature 1: uint8 levels [image, channel, row, col].
 
-    `labels` are classes for a conditional model, or vectors [image, size]; for another only their number counts.
+    `labels` are what a `Split` tells of images: classes, vectors or maps; for an unconditional model only their number
+    counts.
     """
     return draw_scaled_samples(model, labels, height, width, seed, progress)[-1]
 
@@ -27,7 +28,9 @@ def draw_scaled_samples(
     model: Model, labels: Tensor, height: int, width: int, seed: int = SEED, progress: bool = False
 ) -> list[Tensor]:
     """The same samples, preceded by the coarse image of each if the model is a chain."""
-    context = one_hot(labels, model.context_size)
+    context = context_of(model, labels)
+    if context is not None and context.dim() == 4:
+        context = context.movedim(1, -1).contiguous()
     contexts = None if context is None else list(context.numpy())
     with tqdm(total=len(labels), desc="draw", unit="img", disable=not progress) as bar, torch.inference_mode():
         drawn = draw_scales(

@@ -22,6 +22,7 @@ from models.bundle_config import (
 )
 from models.conditioning import ByClass, Unconditional
 from models.facts import ClassifierFacts, DensityFacts, EvaluationFacts, TrainingFacts
+from models.multi_scale import MultiScale
 from models.sizes import SIZES
 from models.strict_json import parse
 from training.baselines import baselines
@@ -35,6 +36,7 @@ from training.density import compared_bundles, density_picture, measure_density,
 from training.evaluate import chain_facts, disagreements, evaluation_facts, scale_scores, scores
 from training.fit import build_model
 from training.greys import load_greys
+from training.maps import splits_told
 from training.samples import classes_in_turn, draw_samples, draw_scaled_samples, grid, pictured
 
 NUM_JUDGED = 1_000
@@ -47,6 +49,8 @@ def bundle_run(config: FitConfig, runs: Path, data_root: Path, checkpoints: Path
     """
     run = runs / config.id
     model, training = read_checkpoint(run / "best.ckpt", config)
+    if config.coarse_run:
+        take_coarse_net(model, runs / config.coarse_run / "best.ckpt")
     data = find(config.data)
     evaluation = measure(model, data, data_root)
     if judge and model.context_size and data.channels == 1:
@@ -122,6 +126,18 @@ def read_checkpoint(path: Path, config: FitConfig) -> tuple[Model, TrainingFacts
     return model.eval(), facts
 
 
+def take_coarse_net(model: Model, path: Path) -> None:
+    """Give a chain the net of a run on the coarse images, as its checkpoint at `path` has it."""
+    if not path.exists():
+        raise ConfigError(f"{path} is not there: fit the coarse run first")
+    if not isinstance(model, MultiScale):
+        raise ConfigError(f"a {type(model).__name__} has no coarse net")
+    try:
+        model.small.load_state_dict(part_of(torch.load(path, weights_only=True), "model."))
+    except RuntimeError as error:
+        raise ConfigError(f"{path} is of a net of other sizes: {error}") from error
+
+
 def part_of(checkpoint: dict[str, Any], prefix: str) -> dict[str, Any]:
     """The weights of one part of what was fitted, by their names in it."""
     weights = checkpoint["state_dict"].items()
@@ -180,7 +196,8 @@ def _measured_again(bundle: Bundle, data_root: Path, progress: bool) -> Evaluati
     as it is told."""
     told, data = bundle.config.evaluation, data_of(bundle)
     if isinstance(told, EvaluationFacts) and told.condition is not None:
-        return measured_again(bundle, told, load(data.name, data_root), data.num_levels, progress)
+        splits = splits_told(load(data.name, data_root), bundle.config.conditioning, data.num_levels)
+        return measured_again(bundle, told, splits, data.num_levels, progress)
     if isinstance(told, EvaluationFacts):
         return dataclasses.replace(measure(bundle.model, data, data_root, progress), classifier=told.classifier)
     measured = measure_density(bundle.model, compared_bundles(bundle), data, data_root, progress)

@@ -19,7 +19,7 @@ from engine.engine import Engine
 from engine.request import DrawRequest, RowDrawn, Values
 from models.base import Model
 from models.bundle_config import CARD_FILE, BundleConfig, BundleError, ImageShape, read_config
-from models.conditioning import ByEmbedding
+from models.conditioning import ByEmbedding, ByMap
 from models.program import Stage
 from models.strict_json import as_json
 from worker.contexts import one_hot
@@ -108,10 +108,13 @@ def _numbers(log_prob_map: Callable[..., Tensor]) -> LogProbMap:
 
 def _pixels_per_second(engine: Engine, loaded: LoadedModel, height: int, width: int) -> float:
     """Speed with all slots of all threads busy: the sum over the threads, which draw side by side."""
-    size = loaded.model.context_size
-    context = one_hot(0, size) if size else None
+    model = loaded.model
+    context = one_hot(0, model.context_size) if model.context_size else None
+    given = None
+    if told := model.given_map:
+        given = np.zeros((*told.shape(height, width), told.channels), np.float32)
     for k in range(engine.num_slots * engine.num_threads):
-        engine.add(DrawRequest(str(k), "", height, width, 0, k, context=context))
+        engine.add(DrawRequest(str(k), "", height, width, 0, k, context=context, context_map=given))
     with ThreadPoolExecutor(engine.num_threads) as pool:
         speeds = pool.map(lambda thread: _thread_pixels_per_second(engine, thread), range(engine.num_threads))
         return round(sum(speeds), 1)
@@ -174,8 +177,13 @@ def _card(directory: Path, loaded: LoadedModel, pixels_per_second: float, precis
 
 
 def _conditioning(config: BundleConfig) -> dict[str, Any]:
-    takes_image = {"takes_image": config.encoder is not None} if isinstance(config.conditioning, ByEmbedding) else {}
-    return as_json(config.conditioning) | takes_image
+    """As config.json says it; with whether an image is taken for an embedding, and how large a map is."""
+    told, conditioning = as_json(config.conditioning), config.conditioning
+    if isinstance(conditioning, ByEmbedding):
+        told["takes_image"] = config.encoder is not None
+    if isinstance(conditioning, ByMap) and isinstance(config.image, ImageShape):
+        told["height"], told["width"] = conditioning.shape(config.image.height, config.image.width)
+    return told
 
 
 def _title_and_description(path: Path) -> tuple[str, str]:

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Literal
 
-from worker.leases import Claim, Outcome, SampleResult, Update
+from worker.leases import Claim, Outcome, SampleResult, Sweep, Update
 from worker.protocol import State
+from worker.sweeps import Sweeps
 
 Ending = Literal["ended", "requeued", "lost"]
 
@@ -28,6 +29,7 @@ class Attempt:
         self._wake_writer = wake_writer
         self._lock = threading.Lock()
         self._rows: list[tuple[int, int, bytes]] = []
+        self._sweeps = Sweeps(claim.request)
         self._results: list[SampleResult] = []
         self._end: tuple[State, str] | None = None
 
@@ -36,8 +38,12 @@ class Attempt:
         with self._lock:
             self._rows.append((k, row, pixels))
 
+    def add_sweep(self, sweep: Sweep) -> None:
+        """A Markov chain has come so far."""
+        self._sweeps.add(sweep)
+
     def add_result(self, result: SampleResult) -> None:
-        """A finished sample. Its rows were added before."""
+        """A finished sample. Its rows, or its last sweep, were added before."""
         with self._lock:
             self._results.append(result)
 
@@ -60,13 +66,14 @@ class Attempt:
         """All that the store has not confirmed."""
         with self._lock:
             rows, results, end = list(self._rows), list(self._results), self._end
+            sweeps = self._sweeps.pending()
         request = self.claim.request
         event = [
             {"sample": k, "row": shown[0], "data": base64.b64encode(shown[1]).decode()}
-            for k, row, pixels in rows
+            for k, row, pixels in (*rows, *self._sweeps.rows(sweeps))
             if (shown := request.shown_row(row, pixels))
         ]
-        update = Update(self.claim.job_id, self.claim.attempt, rows, json.dumps(event), results, renew)
+        update = Update(self.claim.job_id, self.claim.attempt, rows, json.dumps(event), sweeps, results, renew)
         if end is not None:
             update.next_state, update.data = end
         return update
@@ -76,6 +83,7 @@ class Attempt:
         with self._lock:
             del self._rows[: len(update.rows)]
             del self._results[: len(update.results)]
+            self._sweeps.confirm(update.sweeps)
         if outcome.status == "lost":
             self.ending.set_result("lost")
         elif update.next_state is not None:

@@ -12,7 +12,7 @@ import torch
 
 from engine.engine import Engine
 from worker.attempt import Attempt
-from worker.draw_run import DrawRun
+from worker.image_run import ImageRun
 from worker.loaded_model import LoadedModel
 from worker.score_run import ScoreRun
 from worker.work import Work, draws_in
@@ -38,7 +38,7 @@ class EngineThreads:
         for thread in range(self._num_threads):
             threading.Thread(target=self._loop, args=(thread,), name=f"engine-{thread}", daemon=True).start()
 
-    def submit(self, run: DrawRun | ScoreRun) -> None:
+    def submit(self, run: ImageRun | ScoreRun) -> None:
         """Begin a run; its attempt says when it has ended."""
         self._work.begin(run)
 
@@ -87,13 +87,13 @@ class EngineThreads:
         interrupt = self._work.interrupts[thread] if self._work.is_alone(engine) else None
         try:
             outputs = engine.step(thread, room, interrupt)
-            if engine.stage and engine.num_waiting:
-                self._work.look_again()
             for request_id, of_image in groupby(outputs, key=lambda output: output.id):
                 if run := self._work.run_of(request_id):
                     for output in of_image:
                         run.take(output)
                     self._work.forget_ended(run)
+            if engine.num_waiting:
+                self._work.look_again()
         except Exception as error:
             log.exception("the engine of %s failed", loaded.config.id)
             loaded.is_broken = True

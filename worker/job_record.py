@@ -13,7 +13,8 @@ Items = Sequence[bytes]
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Positions drawn or scored so far, of `total`; `rows[k]` counts the finished rows of sample k."""
+    """Positions drawn or scored so far, of `total`; `rows[k]` counts the finished rows of sample k: of a Markov
+    chain, all of its canvas as soon as it has begun."""
 
     done: int
     total: int
@@ -52,7 +53,7 @@ def read_record(job_id: str, job_items: Items, sample_items: Items, rank: int | 
     job, samples = _hash(job_items), _hash(sample_items)
     request = decode(JobRequest, job[b"request"])
     results = [json.loads(text) for field, text in samples.items() if field.startswith(b"result:")]
-    rows = tuple(int(samples.get(b"rows:%d" % k, 0)) for k in range(request.n))
+    rows = tuple(min(request.canvas_height, int(samples.get(b"rows:%d" % k, 0))) for k in range(request.n))
     return JobRecord(
         id=job_id,
         request=request,

@@ -22,8 +22,9 @@ MAX_FRUITLESS_ATTEMPTS = 3
 class Claim:
     """A job that is ours as long as `attempt` is its attempt number.
 
-    `canvases[k]` holds the rows of sample k that earlier attempts saved, `finished` the samples with a result,
-    `embedded` the vectors that the first of them made of the condition's images.
+    `canvases[k]` holds the rows of sample k that earlier attempts saved, `chains[k]` what they saved beside it of an
+    unfinished Markov chain, `finished` the samples with a result, `embedded` the vectors that the first of them made of
+    the condition's images.
     """
 
     job_id: str
@@ -34,6 +35,20 @@ class Claim:
     canvases: list[bytes]
     finished: frozenset[int]
     embedded: bytes | None = None
+    chains: tuple[bytes | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Markov chain k after its start or a sweep: its whole canvas, and what else it needs to go on, as JSON.
+
+    `rows` counts those of its canvases so far, that of the start among them: the later sweep has more.
+    """
+
+    k: int
+    rows: int
+    canvas: bytes
+    document: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +67,7 @@ class Update:
 
     Attributes:
         rows: (sample, row, levels), in order within a sample; `rows_json` the same for the event.
+        sweeps: one a chain, that takes the place of what is saved if it is later.
         renew: the engine is alive: renew the lease.
         next_state: ends this attempt. `data`: the result of a success, the error of a failure, as JSON.
     """
@@ -60,6 +76,7 @@ class Update:
     attempt: int
     rows: list[tuple[int, int, bytes]] = field(default_factory=list)
     rows_json: str = "[]"
+    sweeps: list[Sweep] = field(default_factory=list)
     results: list[SampleResult] = field(default_factory=list)
     renew: bool = False
     next_state: State | None = None
@@ -151,6 +168,9 @@ class Leases:
         arguments.append(len(update.rows))
         for sample, row, levels in update.rows:
             arguments += [sample, row, levels]
+        arguments.append(len(update.sweeps))
+        for sweep in update.sweeps:
+            arguments += [sweep.k, sweep.rows, sweep.document, sweep.canvas]
         arguments.append(len(update.results))
         for result in update.results:
             arguments += [result.k, result.document, result.pixels, result.score_map]
@@ -164,7 +184,9 @@ def _read_claim(
     finished = frozenset(sample["sample"] for sample in record.samples)
     given = [upload for upload in uploads if upload is not None]
     rows = [canvas or b"" for canvas in canvases]
-    return Claim(job_id, record.attempt, record.request, given, mask, rows, finished, record.embedded)
+    kept = dict(zip(found[1][::2], found[1][1::2], strict=True))
+    chains = tuple(kept.get(b"chain:%d" % k) for k in range(record.request.n))
+    return Claim(job_id, record.attempt, record.request, given, mask, rows, finished, record.embedded, chains)
 
 
 def _outcome(job_id: str, reply: Any) -> Outcome:

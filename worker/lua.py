@@ -3,8 +3,10 @@
 Keys, all under `scanline:`
 
     job:{id}            hash: request, state, attempt, counters, result, error, embedded (vectors of the condition)
-    job:{id}:samples    hash: rows:{k} -> finished rows of sample k, result:{k} -> its result (JSON)
-    job:{id}:canvas:{k} string: the finished rows of sample k
+    job:{id}:samples    hash: rows:{k} -> rows drawn of sample k, those of all sweeps of a Markov chain;
+                        result:{k} -> its result (JSON),
+                        chain:{k} -> what an unfinished chain needs beside its canvas (JSON)
+    job:{id}:canvas:{k} string: the finished rows of sample k; of a Markov chain all of its present canvas
     job:{id}:map:{k}    string: per-sub-pixel scores of image k
     job:{id}:upload:{k}, job:{id}:mask
     job:{id}:events     stream: what a client sees
@@ -137,7 +139,7 @@ if job[4] ~= '' and job[4] ~= profile then
     local rows = redis.call('HGET', key .. ':samples', 'rows:' .. k)
     if rows and redis.call('HEXISTS', key .. ':samples', 'result:' .. k) == 0 then
       redis.call('HINCRBY', key, 'done', -rows * job[6])
-      redis.call('HDEL', key .. ':samples', 'rows:' .. k)
+      redis.call('HDEL', key .. ':samples', 'rows:' .. k, 'chain:' .. k)
       redis.call('UNLINK', key .. ':canvas:' .. k)
     end
   end
@@ -170,7 +172,8 @@ FLUSH = (
     PRELUDE
     + """
 -- id, attempt, lease_ms (0: do not renew), lifetime_ms, rows (JSON of the event), next state, its data,
--- number of rows, (sample, row, bytes)*, number of results, (sample, JSON, pixels scored, map)*
+-- number of rows, (sample, row, bytes)*, number of sweeps, (sample, rows, JSON, canvas)*,
+-- number of results, (sample, JSON, pixels scored, map)*
 local id, attempt, lease_ms, lifetime_ms = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local rows_json, next_state, data, key = ARGV[5], ARGV[6], ARGV[7], job_key(ARGV[1])
 local job = redis.call('HMGET', key, 'state', 'attempt', 'cancel', 'row_pixels', 'total', 'finished_attempt')
@@ -192,6 +195,18 @@ for _ = 1, tonumber(ARGV[8]) do
   cursor = cursor + 3
 end
 
+cursor = cursor + 1
+for _ = 1, tonumber(ARGV[cursor - 1]) do
+  local sample, rows, json, canvas = ARGV[cursor], tonumber(ARGV[cursor + 1]), ARGV[cursor + 2], ARGV[cursor + 3]
+  local have = tonumber(redis.call('HGET', key .. ':samples', 'rows:' .. sample)) or 0
+  if rows > have then
+    redis.call('SET', key .. ':canvas:' .. sample, canvas)
+    redis.call('HSET', key .. ':samples', 'rows:' .. sample, rows, 'chain:' .. sample, json)
+    drawn = drawn + rows - have
+  end
+  cursor = cursor + 4
+end
+
 local fresh = {}
 local count = tonumber(ARGV[cursor])
 cursor = cursor + 1
@@ -199,6 +214,7 @@ for _ = 1, count do
   local sample, json, pixels, map = ARGV[cursor], ARGV[cursor + 1], tonumber(ARGV[cursor + 2]), ARGV[cursor + 3]
   if redis.call('HSETNX', key .. ':samples', 'result:' .. sample, json) == 1 then
     if map ~= '' then redis.call('SET', key .. ':map:' .. sample, map) end
+    redis.call('HDEL', key .. ':samples', 'chain:' .. sample)
     scored = scored + pixels
     fresh[#fresh + 1] = json
   end

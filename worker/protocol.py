@@ -61,8 +61,9 @@ class JobRequest:
         num_levels: 0 for a density, whose drawn pixels are float32 numbers; its uploads are bytes all the same.
         n: number of samples or completions; for a score the number of images.
         seed: 0 .. 2**64 - 1. Sample k is the same image whatever n is.
-        condition: {"class": index}, {"tags": [names]}, {"embedding": [numbers]}, {"image": facts}, whose `upload` is
-            the place of its levels among the uploads, {"each": True} (scores: every class in turn), or None. Samples:
+        condition: {"class": index}, {"tags": [names]}, {"embedding": [numbers]}, {"image": facts} or {"map": facts},
+            whose `upload` is the place of its levels among the uploads, {"each": True} (scores: every class in turn),
+            or None. A map has ceil(height / 2^level) x ceil(width / 2^level) places of the card's channels. Samples:
             {"interpolate": {"from": condition, "to": condition, "steps": n}}, a step an image.
         precision: of weights and inputs while images are drawn; scores are float32 always.
         per_pixel: a score also keeps its map, float32 nats [height, width, channels].
@@ -71,6 +72,8 @@ class JobRequest:
         margin: samples: rows above and columns at either side that are drawn too, and cut off what is shown.
         clip: of a density: [low, high], to which pixels are clipped as they are drawn, by no will of the model.
         known_rows: completions by rows: how many rows from the top are kept.
+        sweeps: completions: sweeps of posterior sampling over the hole after the ancestral draw; 0 for none. `n` counts
+            the Markov chains then.
         has_mask: completions by mask: a mask blob travels with the job.
         upload: facts about the uploaded file (fit, levels, original size and format, sha256), for the receipt.
         client: facts that the caller asked to find again in the receipt.
@@ -95,6 +98,7 @@ class JobRequest:
     clip: list[float] | None = None
     known_rows: int | None = None
     has_mask: bool = False
+    sweeps: int = 0
     upload: dict[str, Any] | None = None
     client: dict[str, Any] | None = None
 
@@ -164,10 +168,13 @@ class JobRequest:
 
     @property
     def total_pixels(self) -> int:
-        """Positions to draw or to score, over all images: what progress counts up to."""
+        """Positions to draw or to score, over all images: what progress counts up to.
+
+        The start of a Markov chain counts as one canvas, and so does each of its sweeps.
+        """
         if self.kind == "score":
             return self.n * self.height * self.width
-        return self.n * self.canvas_height * self.canvas_width
+        return self.n * (1 + self.sweeps) * self.canvas_height * self.canvas_width
 
     def shown_row(self, row: int, pixels: bytes) -> tuple[int, bytes] | None:
         """A canvas row as a row of the image, the margin cut off; None for those above the image."""
@@ -185,8 +192,10 @@ class Card:
         height, width: None where any size will do.
         coarse_level: as in `JobRequest`.
         num_levels: 0 for a density; `pixels` then says what a pixel is: {"dequantisation": "uniform", "low", "high"}.
-        conditioning: {"kind": "none"}, {"kind": "class" or "tags", "names": [...]}, or {"kind": "embedding", "size",
-            "normalised", "takes_image"}: whether the bundle has an encoder.
+        conditioning: {"kind": "none"}, {"kind": "class" or "tags", "names": [...]}, {"kind": "embedding", "size",
+            "normalised", "takes_image"}: whether the bundle has an encoder, or {"kind": "map", "what": "image" or
+            "labels", "level", "channels", "num_levels"}, of labels with "names", and with the map's "height" and
+            "width" where images have one size.
         training, evaluation: facts of the bundle's `config.json`; evaluation holds `score_quantiles` if measured.
         pixels_per_second: of this worker, all slots of all its threads busy; None before the first measurement.
         profile: numeric profile of float32; results are bitwise equal within one profile.

@@ -26,7 +26,7 @@ def receipt(
     Args:
         profile: numeric profile of the engine that made it: results are bitwise equal within one profile.
         conditioning: for a completion, `protocol.conditioning_of` its mask.
-        context: the vector that the model was told, if any.
+        context: the vector or the map that the model was told, if any.
     """
     facts: dict[str, Any] = {
         "kind": request.kind,
@@ -57,18 +57,29 @@ def receipt(
 
 def _condition(request: JobRequest, k: int, context: Vector | None) -> dict[str, Any]:
     """The condition, in a form that asks for the same image again: what came from an encoder, or lies on a path, as the
-    numbers that the model was told."""
+    numbers that the model was told; but of a map, which has too many, what tells its file from others."""
     condition = request.condition
+    if condition is not None and context is not None and "map" in condition:
+        return {"condition": {"map": _facts(condition["map"])}, "context_sha256": _sha256(context)}
     images = condition_images(condition)
     if condition is None or context is None or not (images or request.is_path or "embedding" in condition):
         return {"condition": condition}
     told: dict[str, Any] = {
         # The shortest decimals that are the same float32.
         "condition": {"embedding": [float(str(number)) for number in context]},
-        "context_sha256": hashlib.sha256(context.astype("<f4").tobytes()).hexdigest(),
+        "context_sha256": _sha256(context),
     }
     if images:
-        told["embedded_images"] = [{name: v for name, v in image.items() if name != "upload"} for image in images]
+        told["embedded_images"] = [_facts(image) for image in images]
     if request.is_path:
         told["interpolation"] = {"step": k, "steps": request.n}
     return told
+
+
+def _facts(image: dict[str, Any]) -> dict[str, Any]:
+    """What a condition says of a file, but for its place among the uploads."""
+    return {name: value for name, value in image.items() if name != "upload"}
+
+
+def _sha256(context: Vector) -> str:
+    return hashlib.sha256(context.astype("<f4").tobytes()).hexdigest()

@@ -26,6 +26,7 @@ from worker.errors import (
 from worker.job_record import JobRecord, Progress, read_record
 from worker.protocol import STATES, Card, JobRequest, Precision, ProtocolError, State, WorkerReport, decode, encode
 from worker.store import PREFIX, Limits, connect
+from worker.sweeps import TOLD_SWEEPS
 
 __all__ = [
     "ExpiredJob",
@@ -44,6 +45,10 @@ __all__ = [
 
 # A float32 in decimals, and the comma after it.
 DECIMAL_BYTES = 16
+# A float64 in decimals, and what separates it; of a row in an event, what is beside its pixels.
+NUMBER_BYTES, ROW_EVENT_BYTES = 24, 48
+# An event that tells no rows, and about how many of them `lua_prelude` keeps.
+EVENT_BYTES, MAX_EVENTS = 96, 1100
 
 
 class Records:
@@ -192,15 +197,27 @@ def _report(text: bytes) -> WorkerReport:
 def reserved_bytes(request: JobRequest, uploads: list[bytes], mask: bytes | None) -> int:
     """What a job may come to occupy, counted when it is accepted: one that is accepted never runs out of room.
 
-    A drawn image is kept as levels and passes through the event stream in base64; each result takes about 1 KiB and,
-    twice, what its receipt tells of the condition.
+    A drawn image is kept as levels and passes through the event stream in base64, that of a Markov chain many times;
+    each result takes about 1 KiB and, twice, what its receipt tells of the condition.
     """
     given = sum(map(len, uploads)) + len(mask or b"")
     if request.kind == "score":
         kept = 4 * request.n * request.num_dims if request.per_pixel else 0
     else:
-        kept = request.n * request.canvas_bytes * 7 // 3
+        kept = request.n * request.canvas_bytes * 7 // 3 + _swept_bytes(request, mask)
     return given + kept + (2048 + 2 * _told_bytes(request.condition)) * (request.n + 2)
+
+
+def _swept_bytes(request: JobRequest, mask: bytes | None) -> int:
+    """What Markov chains tell: rows of their holes and traces, in a result (until then, kept for a resume) and an event;
+    and how far they are, once a flush, as slow as sweeps may be."""
+    if mask is None:
+        rows = request.height - (request.known_rows or 0)
+    else:
+        rows = sum(b"\0" in mask[start : start + request.width] for start in range(0, len(mask), request.width))
+    tales = min(request.sweeps, TOLD_SWEEPS)
+    told = tales * rows * (request.row_bytes * 4 // 3 + ROW_EVENT_BYTES) + 2 * NUMBER_BYTES * request.sweeps
+    return request.n * told + EVENT_BYTES * min(request.n * request.sweeps, MAX_EVENTS)
 
 
 def _told_bytes(condition: dict[str, Any] | None) -> int:

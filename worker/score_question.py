@@ -27,7 +27,7 @@ class LevelsQuestion:
     """log p of levels under one context, no context, or every class in turn."""
 
     def __init__(self, request: JobRequest, config: BundleConfig, contexts: Vector | None) -> None:
-        """`contexts`: [variant, size], as `worker.contexts.contexts_of` makes them."""
+        """`contexts`: [variant, size], or a map, as `worker.contexts.contexts_of` makes them."""
         self._request, self._contexts = request, contexts
         self._is_each = bool((request.condition or {}).get("each"))
         self._quantiles = config.evaluation.score_quantiles
@@ -38,7 +38,11 @@ class LevelsQuestion:
         return levels
 
     def context(self, variant: Variant) -> Vector | None:
-        return None if self._contexts is None or variant is None else self._contexts[variant]
+        """What the model is told: a vector [size], or a map [number, row, column]."""
+        if self._contexts is None or variant is None:
+            return None
+        context: Vector = np.moveaxis(self._contexts[variant], -1, 0)
+        return context
 
     def answer(self, maps: Maps) -> tuple[dict[str, Any], npt.NDArray[np.float64]]:
         """The result, and the map that is kept: nats."""

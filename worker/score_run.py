@@ -33,7 +33,7 @@ class ScoreRun:
     def __init__(self, attempt: Attempt, loaded: LoadedModel) -> None:
         self.attempt, self.loaded = attempt, loaded
         self._request = request = attempt.claim.request
-        self._contexts = contexts_of(request, loaded.config.conditioning, attempt.claim.embedded)
+        self._contexts = contexts_of(request, loaded.config.conditioning, attempt.claim.embedded, attempt.claim.uploads)
         self._question: LevelsQuestion | DensityQuestion = (
             DensityQuestion(request, loaded.config)
             if request.is_density

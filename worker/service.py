@@ -22,7 +22,6 @@ from worker.admission import admit
 from worker.attempt import Attempt
 from worker.bundles import Bundles
 from worker.contexts import ConditionError
-from worker.draw_run import DrawRun
 from worker.embedding import embed_images
 from worker.engine_threads import EngineThreads
 from worker.leases import Leases
@@ -32,7 +31,7 @@ from worker.protocol import TASK_DRAW, TERMINAL_STATES, Card, JobRequest, Worker
 from worker.reaper import Reaper
 from worker.receipts import software_version
 from worker.records import ExpiredJob, Records, UnknownJob
-from worker.score_run import ScoreRun
+from worker.runs import run_of
 from worker.settings import Settings
 from worker.store import connect
 from worker.subscriptions import Subscriptions
@@ -143,8 +142,7 @@ class Worker:
             return "done"
         try:
             embed_images(attempt, loaded.encoder, self._leases)
-            is_score = attempt.claim.request.kind == "score"
-            self._engine.submit(ScoreRun(attempt, loaded) if is_score else DrawRun(attempt, loaded, engine))
+            self._engine.submit(run_of(attempt, loaded, engine))
         except RedisError:  # the vectors could not be kept: another attempt will make them again
             attempt.end("queued")
         except ConditionError as error:

@@ -8,7 +8,7 @@ from engine.engine import Engine
 from engine.interrupt import Interrupt
 from engine.request import RequestRejected
 from worker.attempt import Attempt
-from worker.draw_run import DrawRun
+from worker.image_run import ImageRun
 from worker.loaded_model import LoadedModel
 from worker.score_run import Piece, ScoreRun
 
@@ -23,11 +23,11 @@ class Work:
     def __init__(self, num_threads: int) -> None:
         self.interrupts = [Interrupt() for _ in range(num_threads)]
         self._changed = threading.Condition()
-        self._draws: dict[Key, DrawRun] = {}
+        self._draws: dict[Key, ImageRun] = {}
         self._scores: deque[ScoreRun] = deque()
         self._is_draining = False
 
-    def begin(self, run: DrawRun | ScoreRun) -> None:
+    def begin(self, run: ImageRun | ScoreRun) -> None:
         """Take a run in, unless its attempt was stopped already or may not begin here any more."""
         attempt = run.attempt
         with self._changed:
@@ -40,7 +40,7 @@ class Work:
                 self._scores.append(run)
             else:
                 self._draws[_key(attempt)] = run
-        if isinstance(run, DrawRun):
+        if isinstance(run, ImageRun):
             self._hand_over(run)
         if isinstance(run, ScoreRun) or run.engine.has_free_slots:
             self._call_threads()
@@ -60,7 +60,7 @@ class Work:
         """Give everything back to the queue, and whatever comes from now on."""
         with self._changed:
             self._is_draining = True
-            runs: list[DrawRun | ScoreRun] = [*self._draws.values(), *self._scores]
+            runs: list[ImageRun | ScoreRun] = [*self._draws.values(), *self._scores]
             self._draws.clear()
             self._scores.clear()
         for run in runs:
@@ -74,14 +74,14 @@ class Work:
             run.attempt.fail("engine_failed", message)
             self.forget_ended(run)
 
-    def forget_ended(self, run: DrawRun | ScoreRun) -> None:
+    def forget_ended(self, run: ImageRun | ScoreRun) -> None:
         """To be called after whatever may have ended its attempt."""
         if run.attempt.has_ended:
             with self._changed:
                 self._draws.pop(_key(run.attempt), None)
                 self._scores = deque(other for other in self._scores if other is not run)
 
-    def run_of(self, request_id: str) -> DrawRun | None:
+    def run_of(self, request_id: str) -> ImageRun | None:
         """Who has asked for an image; None once it is not in hand any more."""
         job_id, attempt, _ = request_id.split("/")
         with self._changed:
@@ -108,7 +108,7 @@ class Work:
             return not self._scores and all(run.engine is engine for run in self._draws.values())
 
     def look_again(self) -> None:
-        """A step made work for threads that may sleep: the next stage of a chain."""
+        """A step made work for threads that may sleep: the next stage of an image, the next update of a hole."""
         with self._changed:
             self._changed.notify_all()
 
@@ -129,7 +129,7 @@ class Work:
         for interrupt in self.interrupts:
             interrupt.set()
 
-    def _hand_over(self, run: DrawRun) -> None:
+    def _hand_over(self, run: ImageRun) -> None:
         """Its requests to the engine."""
         try:
             run.begin()

@@ -36,9 +36,12 @@ function facts(model) {
 }
 
 /** What a model is told, as facts of its card. */
-function told({ kind, names, size }) {
+function told({ kind, names, size, what, level }) {
   if (kind === "class") return [plural(names.length, "class")];
   if (kind === "tags") return [plural(names.length, "tag")];
+  if (kind === "map") {
+    return [what === "labels" ? `told ${plural(names.length, "label")}` : `told it ${2 ** level} times smaller`];
+  }
   return kind === "embedding" ? [`told ${plural(size, "number")}`] : [];
 }
 

@@ -1,10 +1,17 @@
-/** An image for a model's encoder: chosen or dropped, and converted to what the encoder takes. */
+/** An image for a model's encoder, or a map that it is told: chosen or dropped, and converted to what is taken. */
 
 import { byId, say } from "./dom.js";
 import { conversions, convert, showKept, toPng } from "./preview.js";
 
+/** By the member of a condition: the shape that is taken, and what the picture on the page is called. */
+const TAKEN = {
+  image: { shapeOf: (model) => model.image, seen: "as the model's encoder sees it" },
+  map: { shapeOf: (model) => model.conditioning, seen: "as the model is told it" },
+};
+
 /** `id`: of the box; its parts are `id`-file, `id`-facts and `id`-canvas. Calls `changed` when there is another image. */
-export function createConditionImage(id, changed) {
+export function createConditionImage(id, member, changed) {
+  const { shapeOf, seen } = TAKEN[member];
   const box = byId(id);
   const ask = byId(`${id}-facts`).textContent;
   let bitmap = null;
@@ -23,9 +30,9 @@ export function createConditionImage(id, changed) {
     const isShown = bitmap !== null && model !== null;
     byId(`${id}-frame`).hidden = !isShown;
     if (!isShown) return say(byId(`${id}-facts`), ask);
-    const done = conversions(bitmap, model.image, false);
-    showKept(byId(`${id}-canvas`), convert(bitmap, model.image, false), model.image.height);
-    byId(`${id}-canvas`).setAttribute("aria-label", `${name} as the model's encoder sees it`);
+    const done = conversions(bitmap, shapeOf(model), false);
+    showKept(byId(`${id}-canvas`), convert(bitmap, shapeOf(model), false));
+    byId(`${id}-canvas`).setAttribute("aria-label", `${name} ${seen}`);
     say(byId(`${id}-facts`), done.length > 0 ? `${name}; ${done.join(", ")} for the model` : name);
   }
 
@@ -35,10 +42,10 @@ export function createConditionImage(id, changed) {
     update();
   }
 
-  /** The condition {image: data URL}; null while no image is chosen. */
+  /** The condition {image or map: data URL}; null while no image is chosen. */
   async function toSend() {
     if (bitmap === null || model === null) return null;
-    return { image: await dataUrl(await toPng(convert(bitmap, model.image, false), "condition.png")) };
+    return { [member]: await dataUrl(await toPng(convert(bitmap, shapeOf(model), false), "condition.png")) };
   }
 
   function clear() {

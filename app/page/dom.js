@@ -1,10 +1,16 @@
 /** Helpers around the document; no state. */
 
+const SVG = "http://www.w3.org/2000/svg";
+
 export const byId = (id) => document.getElementById(id);
 
 /** An element with attributes (a function is a listener, false and null are left out) and children. */
-export function el(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
+export const el = (tag, attributes, ...children) => filled(document.createElement(tag), attributes, children);
+
+/** The same of a drawing. */
+export const svg = (tag, attributes, ...children) => filled(document.createElementNS(SVG, tag), attributes, children);
+
+function filled(node, attributes = {}, children = []) {
   for (const [name, value] of Object.entries(attributes)) {
     if (typeof value === "function") node.addEventListener(name, value);
     else if (value !== null && value !== false) node.setAttribute(name, value === true ? "" : String(value));

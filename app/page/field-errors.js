@@ -2,10 +2,11 @@
 
 import { byId, say } from "./dom.js";
 
-const FIELDS = ["model", "image", "rows", "condition", "n", "seed", "temperature", "width", "height"];
-const SAME_PLACE = {
-  fit: "image", levels: "image", mask: "image", grayscale: "image", margin: "height", interpolate: "condition",
-};
+const FIELDS = [
+  "model", "image", "rows", "sweeps", "condition", "n", "seed", "temperature", "width", "height", "precision", "margin",
+  "clip",
+];
+const SAME_PLACE = { fit: "image", levels: "image", mask: "image", grayscale: "image", interpolate: "condition" };
 
 const controlsOf = (field) => document.querySelectorAll(`[data-field=${field}] :is(input, select)`);
 
@@ -26,6 +27,8 @@ export function showError(error) {
   const field = SAME_PLACE[name] ?? name;
   if (!FIELDS.includes(field)) return say(byId("error-form"), error.message);
   say(byId(`error-${field}`), error.message);
+  const fold = byId(`error-${field}`).closest("details");
+  if (fold !== null) fold.open = true;
   const controls = [...controlsOf(field)];
   for (const control of controls) {
     control.setAttribute("aria-invalid", "true");

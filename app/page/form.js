@@ -5,19 +5,20 @@ import { classNames, isDensity, showCards } from "./cards.js";
 import { EACH, chosenClass } from "./chips.js";
 import { createCondition } from "./condition.js";
 import { clearErrors, showError } from "./field-errors.js";
-import { showKept } from "./preview.js";
 import { createImageInput } from "./image-input.js";
+import { moreValues, setMore, showMore } from "./more.js";
+import { createPart } from "./part.js";
 import { chosenTags } from "./tags.js";
 
 const BUTTONS = { draw: "Draw", complete: "Complete", score: "Score" };
-const NO_CONDITION = { param: "condition", message: "Choose an image for the model's encoder." };
-const PLAIN = ["n", "seed", "temperature", "rows", "width", "height"];
+const PLAIN = ["n", "seed", "temperature", "width", "height"];
 
 /** `changed()` is called after an edit, `submitted(values, file)` when the form is complete. */
 export function createForm({ changed, submitted }) {
   const form = byId("request");
-  const image = createImageInput(() => refreshPreview());
+  const image = createImageInput(() => refreshPart());
   const condition = createCondition(() => refresh());
+  const part = createPart({ moved: () => refreshPart(), changed: () => changed() });
   let models = [];
   let sending = false;
   const wanted = { scored: EACH };
@@ -32,9 +33,10 @@ export function createForm({ changed, submitted }) {
     const plain = Object.fromEntries(PLAIN.map((name) => [name, form.elements[name].value.trim()]));
     if (!takesAnySize()) plain.width = plain.height = "";
     const density = isDensity(model());
-    if (density) plain.temperature = "1";
+    if (density || part.isSwept) plain.temperature = "1";
+    const told = { class: chosenClass(), tags: chosenTags().join(",") };
     const perPixel = byId("per-pixel").checked;
-    return { mode: mode(), model: chosenModel(), class: chosenClass(), tags: chosenTags().join(","), ...plain, density, perPixel };
+    return { mode: mode(), model: chosenModel(), ...told, ...plain, ...part.values(), ...moreValues(), density, perPixel };
   }
 
   /** Takes values as a link gives them; what a link leaves out stays as it is. */
@@ -44,6 +46,8 @@ export function createForm({ changed, submitted }) {
     if (given.class !== undefined) wanted[classKey()] = given.class;
     if (given.tags !== undefined) wanted.tags = given.tags.split(",");
     for (const name of PLAIN) if (given[name] !== undefined) form.elements[name].value = given[name];
+    part.apply(given);
+    setMore(given);
     if (form.elements.seed.value === "") newSeed();
     setModels(models);
   }
@@ -57,26 +61,19 @@ export function createForm({ changed, submitted }) {
   }
 
   function refresh() {
-    for (const part of form.querySelectorAll("[data-modes]")) part.hidden = !part.dataset.modes.includes(mode());
+    for (const node of form.querySelectorAll("[data-modes]")) node.hidden = !node.dataset.modes.includes(mode());
     byId("submit").textContent = BUTTONS[mode()];
     byId("temperature-shown").textContent = Number(form.elements.temperature.value).toFixed(2);
     byId("size").hidden = mode() !== "draw" || !takesAnySize();
-    byId("temperature-field").hidden = isDensity(model());
     image.setModel(model() ?? null);
     condition.show(model(), mode(), { class: wanted[classKey()], tags: wanted.tags });
-    refreshPreview();
+    refreshPart();
   }
 
-  function refreshPreview() {
-    const { preview } = image;
-    const height = preview?.height ?? model()?.image.height ?? Number(form.elements.rows.max) + 1;
-    form.elements.rows.max = height - 1;
-    const kept = mode() === "complete" ? Number(form.elements.rows.value) : height;
-    byId("rows-shown").textContent = `${form.elements.rows.value} of ${height}`;
-    byId("input-frame").hidden = preview === null;
-    if (preview === null) return;
-    showKept(byId("input"), preview, kept);
-    byId("input").setAttribute("aria-label", `The image as the model sees it, its top ${kept} of ${height} rows`);
+  function refreshPart() {
+    part.show(model(), mode(), image.preview);
+    byId("temperature-field").hidden = isDensity(model()) || part.isSwept;
+    showMore(model(), mode(), part.isSwept);
   }
 
   function newSeed() {
@@ -101,8 +98,9 @@ export function createForm({ changed, submitted }) {
     sending = true;
     clearErrors();
     try {
-      const [asked, file] = [{ ...values(), told: await condition.toSend() }, await image.toSend()];
-      const fault = condition.isMissing ? NO_CONDITION : findFault(asked, file);
+      const [asked, file] = [{ ...values(), told: await condition.toSend() }, await image.toSend(part.hole)];
+      const message = condition.missing();
+      const fault = message ? { param: "condition", message } : findFault(asked, file);
       if (fault) showError(fault);
       else await submitted(asked, file);
     } finally {
@@ -117,7 +115,7 @@ export function createForm({ changed, submitted }) {
     newSeed();
     changed();
   });
-  return { apply, values, setModels, className, takeImage: image.take };
+  return { apply, values, setModels, className, takeImage: image.take, focusPart: part.focus };
 }
 
 const chosenModel = () => document.querySelector("input[name=model]:checked")?.value;

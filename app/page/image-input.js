@@ -35,10 +35,10 @@ export function createImageInput(changed) {
     changed();
   }
 
-  /** The file to send: the chosen one if the model takes it as it is. */
-  async function toSend() {
-    if (bitmap === null || done.length === 0) return file;
-    return toPng(preview, `${file.name.replace(/\.\w+$/, "")}-for-${model.id}.png`);
+  /** The file to send: the chosen one if the model takes it as it is, and there is no `hole` to mark in it. */
+  async function toSend(hole) {
+    if (bitmap === null || (done.length === 0 && hole === null)) return file;
+    return toPng(preview, `${file.name.replace(/\.\w+$/, "")}-for-${model.id}.png`, hole);
   }
 
   function setModel(chosen) {

@@ -7,6 +7,7 @@ import { follow } from "./events.js";
 import { percent, plural } from "./format.js";
 import { createSamples } from "./samples.js";
 import { showScores } from "./scores.js";
+import { createTraces } from "./traces.js";
 
 const WORDS = { queued: "Queued", running: "Drawing", succeeded: "Done", failed: "Failed", canceled: "Canceled" };
 const ENDED = ["succeeded", "failed", "canceled"];
@@ -15,6 +16,7 @@ const TITLES = { sample: "Drawn by", completion: "Completed by", score: "Scored 
 const CONDITIONING = {
   exact: "exact: drawn from p(rest | kept)",
   causal_only: "causal only: not all kept pixels influence what is drawn",
+  posterior: "posterior: drawn from p(hole | all that is kept)",
 };
 
 /**
@@ -24,6 +26,7 @@ const CONDITIONING = {
 export function createJobView({ className, keepImage, onEnd }) {
   let job = null;
   let samples = null;
+  let traces = null;
   let stop = () => {};
   let announced = 0;
   let settled = false; // The job had ended when it was shown: its events then only bring its rows.
@@ -36,6 +39,7 @@ export function createJobView({ className, keepImage, onEnd }) {
     settled = ENDED.includes(job.state);
     samples = job.kind === "score" ? null : createSamples(byId("samples"), job, keepImage);
     if (samples === null) byId("samples").replaceChildren();
+    traces = createTraces(byId("traces"), job);
     byId("scores").replaceChildren();
     say(byId("job-error"), "");
     byId("result-title").textContent = `${TITLES[job.kind]} ${job.model}`;
@@ -53,15 +57,17 @@ export function createJobView({ className, keepImage, onEnd }) {
   function clear(message) {
     stop();
     job = null;
-    byId("samples").replaceChildren();
-    byId("scores").replaceChildren();
+    for (const box of ["samples", "traces", "scores"]) byId(box).replaceChildren();
     byId("after").hidden = byId("progress-line").hidden = true;
     say(byId("job-error"), message);
   }
 
   function receive(type, data) {
     if (type === "progress") samples?.putRows(data.rows);
-    if (type === "sample") samples?.finish(data);
+    if (type === "sample") {
+      samples?.finish(data);
+      traces.add(data);
+    }
     if (ENDED.includes(type)) finish(type);
     else if (settled) return;
     else if (type === "queued") setState("queued", data.position);
@@ -92,6 +98,7 @@ export function createJobView({ className, keepImage, onEnd }) {
     byId("result-facts").textContent = facts(job, className);
     if (job.error) say(byId("job-error"), job.error.message);
     if (state === "succeeded" && job.kind === "score") showScores(byId("scores"), job);
+    job.result.forEach(traces.add);
     await samples?.end(job);
     onEnd();
   }
@@ -119,13 +126,16 @@ function duration({ started_at: start, finished_at: end }) {
 }
 
 function facts(job, className) {
-  const { n, seed, temperature, condition, rows, margin } = job.request;
+  const { n, seed, temperature, condition, rows, sweeps, margin, precision, clip } = job.request;
   const conditioning = job.result[0]?.conditioning;
   const parts = [];
   if (condition) parts.push(conditionText(condition, (index) => className(job.model, index)));
   if (job.kind !== "score") parts.push(plural(n, "image"), `seed ${seed}`);
-  if (job.kind !== "score" && job.request.num_levels > 0) parts.push(`temperature ${temperature}`);
+  if (job.kind !== "score" && job.request.num_levels > 0 && !sweeps) parts.push(`temperature ${temperature}`);
+  if (precision === "bfloat16") parts.push(precision);
   if (margin) parts.push(`${margin} pixels of margin cut off`);
+  if (clip) parts.push("clipped to the range of the training data");
+  if (sweeps) parts.push(plural(sweeps, "sweep"));
   if (rows !== null) parts.push(`${plural(rows, "row")} kept`);
   if (conditioning) parts.push(CONDITIONING[conditioning]);
   return parts.join(" · ");

@@ -56,7 +56,7 @@ async function keepImage(file) {
   // Under the seed that drew it, an image is completed to itself.
   form.apply({ mode: "complete", seed: "" });
   writeHash(form.values());
-  byId("rows").focus();
+  form.focusPart();
 }
 
 async function openJob(jobId) {

@@ -35,16 +35,19 @@ export function convert(bitmap, shape, invert) {
   return image;
 }
 
-/** Shows `image` on a canvas down to `kept` rows; the rest stays transparent. */
-export function showKept(canvas, image, kept) {
+/** Shows `image` on a canvas; a `hole` in it stays transparent. */
+export function showKept(canvas, image, hole = null) {
   canvas.width = image.width;
   canvas.height = image.height;
-  canvas.getContext("2d").putImageData(image, 0, 0, 0, 0, image.width, kept);
+  const pen = canvas.getContext("2d");
+  pen.putImageData(image, 0, 0);
+  if (hole !== null) pen.clearRect(hole.left, hole.top, hole.columns, hole.rows);
 }
 
-export async function toPng(image, name) {
+/** A file of `image`, its `hole` transparent. */
+export async function toPng(image, name, hole = null) {
   const canvas = new OffscreenCanvas(image.width, image.height);
-  canvas.getContext("2d").putImageData(image, 0, 0);
+  showKept(canvas, image, hole);
   return new File([await canvas.convertToBlob({ type: "image/png" })], name, { type: "image/png" });
 }
 

@@ -20,7 +20,10 @@ export function describe(values, file) {
   const fields = [["model", values.model]];
   if (condition) fields.push(["condition", typeof condition === "string" ? condition : JSON.stringify(condition)]);
   if (values.mode === "complete") {
-    fields.push(["rows", values.rows], ["n", values.n], ["seed", values.seed], ["temperature", values.temperature]);
+    // Without rows the image's transparent pixels are drawn.
+    for (const name of ["rows", "n", "seed", "temperature", "sweeps", "precision", "clip"]) {
+      if (values[name]) fields.push([name, values[name]]);
+    }
   } else {
     if (values.density) fields.push(["draws", DRAWS]);
     if (values.perPixel) fields.push(["per_pixel", "true"]);
@@ -36,9 +39,14 @@ export function valuesOf(job, className) {
   if (condition?.each) values.class = EACH;
   else if (condition?.class !== undefined) values.class = String(className(job.model, condition.class));
   if (condition?.tags) values.tags = condition.tags.join(",");
-  for (const name of ["n", "seed", "temperature", "rows", "width", "height"]) {
-    if (mode !== "score" && request[name] !== null) values[name] = String(request[name]);
+  if (mode === "score") return values;
+  for (const name of ["n", "seed", "temperature", "rows", "sweeps", "width", "height", "precision", "margin"]) {
+    if (request[name] !== null) values[name] = String(request[name]);
   }
+  // A 0 that nobody asked for is not to be asked for: below kept rows of a hole, of levels later of a density.
+  if (values.rows !== undefined) delete values.sweeps;
+  if (values.margin === "0" && request.num_levels > 0) values.margin = "";
+  values.clip = String(request.clip !== null);
   return values;
 }
 
@@ -48,6 +56,9 @@ function drawBody(values) {
   if (body.interpolate) delete body.n; // A path has an image a step.
   if (values.height) body.height = Number(values.height);
   if (values.width) body.width = Number(values.width);
+  if (values.precision) body.precision = values.precision;
+  if (values.margin) body.margin = Number(values.margin);
+  if (values.clip) body.clip = true;
   // A seed has 64 bits and a JavaScript number only 53, so its digits go into the text as they are.
   return JSON.stringify(body).replace(/"seed":"(\d+)"/, '"seed":$1');
 }

@@ -3,7 +3,7 @@
 import { imagePath } from "./api.js";
 import { LevelCanvas } from "./canvas.js";
 import { el } from "./dom.js";
-import { atLeast, bits, fixed, nats, rate } from "./format.js";
+import { atLeast, bits, fixed, nats, percent, rate } from "./format.js";
 import { showReceipt } from "./receipt.js";
 
 /** Answers {putRows(rows), finish(sample), end(job)} for the job's figures in `box`. */
@@ -13,13 +13,16 @@ export function createSamples(box, job, keepImage) {
 
   function finish(sample) {
     const facts = sample.kind === "density" ? densityFacts(sample) : levelFacts(sample);
+    if ("acceptance_rate" in sample) facts.push(el("span", {}, `${percent(sample.acceptance_rate)} accepted`));
     figures[sample.sample].facts.replaceChildren(...facts);
   }
 
   async function end(finished) {
     for (const sample of finished.result) finish(sample);
     if (finished.state !== "succeeded") return;
-    await Promise.all(figures.map(({ pixels }, index) => pixels.complete || pixels.putImage(imagePath(job.id, index))));
+    // Rows of a swept hole are told again and again, and some of that may have been missed.
+    const isShown = ({ pixels }) => pixels.complete && !job.request.sweeps;
+    await Promise.all(figures.map((figure, index) => isShown(figure) || figure.pixels.putImage(imagePath(job.id, index))));
     figures.forEach((figure, index) => figure.end(finished, index, keepImage));
   }
 

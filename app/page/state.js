@@ -1,6 +1,9 @@
 /** The form as the URL's hash, so that a link reproduces it. Values are strings; empty ones are left out. */
 
-const NAMES = ["mode", "model", "class", "tags", "n", "seed", "temperature", "rows", "width", "height", "job"];
+const NAMES = [
+  "mode", "model", "class", "tags", "n", "seed", "temperature", "rows", "hole", "sweeps", "width", "height",
+  "precision", "margin", "clip", "job",
+];
 
 export function readHash() {
   const parameters = new URLSearchParams(location.hash.slice(1));

@@ -51,6 +51,7 @@ class _Results(ctypes.Structure):
         ("values", _POINTER),
         ("log_probs", _POINTER),
         ("drawn_log_probs", _POINTER),
+        ("pixel_log_probs", _POINTER),
     )
 
 
@@ -116,6 +117,7 @@ class NativeSlots:
     Attributes:
         rows_done: int32 [slot]. values: float32 [slot, height, width, channels].
         log_probs, drawn_log_probs: float64 [slot, height], nats of whole rows and of their pixels that were drawn.
+        pixel_log_probs: float64 [slot, height, width, channels].
     """
 
     def __init__(self, native: NativeProgram, height: int, width: int, num_slots: int) -> None:
@@ -124,7 +126,8 @@ class NativeSlots:
         self.values = np.zeros((num_slots, height, width, native.program.channels), np.float32)
         self.log_probs = np.zeros((num_slots, height))
         self.drawn_log_probs = np.zeros((num_slots, height))
-        arrays = (self.rows_done, self.values, self.log_probs, self.drawn_log_probs)
+        self.pixel_log_probs = np.zeros(self.values.shape)
+        arrays = (self.rows_done, self.values, self.log_probs, self.drawn_log_probs, self.pixel_log_probs)
         results = _Results(*(_address(array) for array in arrays))
         error = ctypes.create_string_buffer(_ERROR_SIZE)
         self._handle = self._library.scanline_lane(

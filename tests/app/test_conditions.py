@@ -237,7 +237,7 @@ def test_the_schema_shows_every_form(client: TestClient) -> None:
     content = document["paths"]["/v1/samples"]["post"]["requestBody"]["content"]["application/json"]
     fields = content["schema"]["properties"]
     forms = [form.get("required") for form in fields["condition"]["anyOf"]]
-    assert forms == [["class"], ["tags"], ["embedding"], ["image"], None]
+    assert forms == [["class"], ["tags"], ["embedding"], ["image"], ["map"], None]
     assert [set(example) - {"fit", "levels"} for example in fields["condition"]["examples"]] == [
         {form[0]} for form in forms if form
     ]

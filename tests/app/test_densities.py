@@ -46,13 +46,9 @@ def draw_floats(leases: Leases, job: dict[str, Any]) -> np.ndarray:
         if (shown := request.shown_row(row, pixels))
     ]
     result = SampleResult(0, json.dumps({"sample": 0, "receipt": {"margin": request.margin}}))
-    leases.flush(
-        [
-            Update(
-                job["id"], claim.attempt, rows, json.dumps(told), [result], next_state="succeeded", data='{"unit": "u"}'
-            )
-        ]
-    )
+    update = Update(job["id"], claim.attempt, rows, json.dumps(told), results=[result])
+    update.next_state, update.data = "succeeded", '{"unit": "u"}'
+    leases.flush([update])
     return canvas
 
 

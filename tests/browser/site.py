@@ -1,4 +1,4 @@
-"""The whole service for a browser: Valkey, a worker with seven small models and a damaged one, the HTTP process."""
+"""The whole service for a browser: Valkey, a worker with eight small models and a damaged one, the HTTP process."""
 
 import os
 import socket
@@ -14,7 +14,7 @@ import httpx
 from tests.services import ROOT, Valkey, running_worker, wait_until, write_tiny_bundle, write_tiny_density
 
 GREY, BINARY, COLOUR, DENSITY, SLOW, DAMAGED = "grey", "binary", "rgb", "texture", "slow", "damaged"
-PORTRAITS, TAGGED = "portraits", "tagged"
+PORTRAITS, TAGGED, LARGER = "portraits", "tagged", "larger"
 CLASSES = ["class 0", "class 1", "class 2"]
 TAGS = ("red", "round", "small & light")
 SLOW_SIZE, SLOW_N, SLOW_LAYERS = 64, 8, 20
@@ -74,13 +74,14 @@ def running_site(folder: Path) -> Iterator[Site]:
     write_tiny_density(bundles, DENSITY)
     write_tiny_bundle(bundles, PORTRAITS, embedding=4)
     write_tiny_bundle(bundles, TAGGED, tags=TAGS)
+    write_tiny_bundle(bundles, LARGER, conditioned_map="image")
     write_tiny_bundle(bundles, DAMAGED)
     (bundles / DAMAGED / "model.safetensors").write_bytes(b"not weights")
     with Valkey() as valkey, running_worker(valkey, bundles, folder / "worker.log", interpreter="torch"):
         site = Site(valkey.url, folder / "app.log")
         site.start()
         try:
-            usable = {GREY, BINARY, COLOUR, DENSITY, PORTRAITS, SLOW, TAGGED}
+            usable = {GREY, BINARY, COLOUR, DENSITY, LARGER, PORTRAITS, SLOW, TAGGED}
             wait_until(lambda: site.admitted() == usable, 180, "the admission of all models")
             yield site
         finally:

@@ -40,9 +40,10 @@ FAINT_TEXT = """() => {
 
 
 def after_everything(visit: Visit) -> None:
-    """All three modes used, so that every kind of element is there."""
+    """Drawn and completed, so that every kind of element is there."""
     visit.draw(model=GREY, n=2, seed=1)
     visit.page.get_by_role("button", name="Complete image 1").click()
+    visit.page.get_by_role("radio", name="A hole").check()
     visit.submit()
     expect(visit.page.locator("#result-title")).to_contain_text("Completed")
     visit.wait_for("succeeded")

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.browser.site import BINARY, PORTRAITS, TAGGED, Site
+from tests.browser.site import BINARY, LARGER, PORTRAITS, TAGGED, Site
 from tests.browser.visit import Visit
 
 SIDE = 8
@@ -59,7 +59,7 @@ def test_tags_are_searched_chosen_and_drawn(visit: Visit, page: Page, site: Site
 def test_images_are_drawn_like_another(visit: Visit, page: Page, site: Site) -> None:
     visit.open(model=PORTRAITS, n=3, seed=5)
     visit.submit()
-    expect(visit.error("condition")).to_have_text("Choose an image for the model's encoder.")
+    expect(visit.error("condition")).to_have_text("Choose an image for the model's encoder, or give its numbers.")
     choose(page, "like", 1, side=30)
     expect(page.locator("#like-facts")).to_have_text(
         re.compile(r"image 1\.png; resized to 8 × 8, .*made black and white for the model")
@@ -79,6 +79,34 @@ def test_images_are_drawn_like_another(visit: Visit, page: Page, site: Site) -> 
     for k, pixels in enumerate(visit.pixels()):
         with Image.open(io.BytesIO(httpx.get(f"{site.url}v1/jobs/{again['id']}/images/{k}").content)) as image:
             assert np.asarray(image).ravel().tolist() == pixels
+
+
+def test_numbers_may_be_typed_in_place_of_an_image(visit: Visit, page: Page, site: Site) -> None:
+    visit.allow("422 (Unprocessable")
+    visit.open(model=PORTRAITS, n=2, seed=5)
+    page.get_by_label("Or its 4 numbers").fill("1, 0 0;")
+    visit.submit()
+    expect(visit.error("condition")).to_have_text(re.compile("has 3 numbers; `portraits` takes 4"))
+    page.get_by_label("Or its 4 numbers").fill("1, 0 0; -1")
+    visit.submit()
+    visit.wait_for("succeeded")
+    expect(page.locator("#result-facts")).to_contain_text("an embedding · 2 images")
+    assert job_of(page, site)["request"]["condition"] == {"embedding": [1, 0, 0, -1]}  # type: ignore[index]
+
+
+def test_a_map_is_chosen_and_made_as_small_as_the_model_takes_it(visit: Visit, page: Page, site: Site) -> None:
+    visit.open(model=LARGER, n=2, seed=5)
+    visit.submit()
+    expect(visit.error("condition")).to_have_text("Choose a file for the map that the model is told.")
+    choose(page, "map", 1, side=30)
+    expect(page.locator("#map-facts")).to_have_text(
+        re.compile(r"image 1\.png; resized to 4 × 4, made black and white for the model")
+    )
+    visit.submit()
+    visit.wait_for("succeeded")
+    expect(page.locator("#result-facts")).to_contain_text("told a map of 4 × 4 · 2 images · seed 5")
+    told = job_of(page, site)["request"]["condition"]["map"]  # type: ignore[index]
+    assert (told["width"], told["height"], told["format"]) == (4, 4, "PNG")
 
 
 def test_a_path_is_drawn_from_one_image_to_another(visit: Visit, page: Page, site: Site) -> None:

@@ -30,6 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_tiny_bundle(bundles, "gated-pixelcnn-mnist", height=28, width=28, num_levels=16, num_classes=10, seed=1)
     write_tiny_bundle(bundles, "portraits", embedding=4)
     write_tiny_bundle(bundles, "tagged", tags=("red", "round", "small"))
+    write_tiny_bundle(bundles, "larger", conditioned_map="image")
     for name, facts in FAMILY.items():
         write_tiny_bundle(bundles, name, height=HEIGHT, width=WIDTH, **facts)
     for name, facts in DENSITIES.items():

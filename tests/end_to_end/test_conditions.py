@@ -1,6 +1,7 @@
-"""Conditioned on an image, on tags and along a path, through the whole service."""
+"""Conditioned on an image, on a map, on tags and along a path, through the whole service."""
 
 import base64
+import hashlib
 import io
 import json
 from typing import Any
@@ -68,6 +69,49 @@ def test_an_image_is_scored_and_completed_given_another(api: Api) -> None:
     completion = api.client.post("/v1/completions", data=data, files={"image": png(5)}, headers=WAIT, timeout=70).json()
     kept = np.asarray(Image.open(io.BytesIO(api.image(completion["id"]))))[:4]
     assert (kept == np.asarray(Image.open(io.BytesIO(png(5))))[:4]).all()
+
+
+def test_a_small_image_is_drawn_larger_in_many_ways_each_again_from_its_file(api: Api) -> None:
+    small = {"map": condition(1, 4)["image"]}
+    job = drawn(api, model="larger", n=4, seed=3, condition=small)
+    images = [api.image(job["id"], k) for k in range(4)]
+    assert len(set(images)) == 4
+    receipt = receipt_of(images[2])
+    assert receipt["condition"]["map"]["sha256"] == hashlib.sha256(png(1, 4)).hexdigest()
+    again = drawn(api, model="larger", n=3, seed=3, condition=small)
+    assert receipt_of(api.image(again["id"], 2)) == receipt
+    assert api.client.get(f"/v1/jobs/{again['id']}/images/2").content == images[2]
+    other = drawn(api, model="larger", n=3, seed=3, condition={"map": condition(2, 4)["image"]})
+    assert receipt_of(api.image(other["id"], 2))["context_sha256"] != receipt["context_sha256"]
+    card = api.client.get("/v1/models/larger").json()["conditioning"]
+    assert (card["kind"], card["what"], card["height"], card["width"]) == ("map", "image", 4, 4)
+
+
+def test_an_image_is_scored_and_completed_given_a_map(api: Api) -> None:
+    own, maps = png(5), [{"map": condition(seed, 4)["image"]} for seed in (1, 2)]
+    log_probs = []
+    for told in maps:
+        body = {"model": "larger", "images": [base64.b64encode(own).decode()], "condition": told}
+        score = api.client.post("/v1/scores", json=body, headers=WAIT, timeout=70).json()
+        log_probs.append(score["result"][0]["log_prob"])
+    assert log_probs[0] != log_probs[1]
+    kept = np.asarray(Image.open(io.BytesIO(own)))[:4]
+    for sweeps in ("0", "3"):
+        data = {"model": "larger", "seed": "1", "condition": json.dumps(maps[0]), "sweeps": sweeps}
+        hole = {"mask": mask(slice(4, 6)), "image": own} if sweeps != "0" else {"image": own}
+        data |= {} if sweeps != "0" else {"rows": "4"}
+        answer = api.client.post("/v1/completions", data=data, files=hole, headers=WAIT, timeout=70).json()
+        assert answer["state"] == "succeeded", answer
+        assert (np.asarray(Image.open(io.BytesIO(api.image(answer["id"]))))[:4] == kept).all()
+
+
+def mask(rows: slice, side: int = 8) -> bytes:
+    """A mask that has some rows drawn."""
+    pixels = np.full((side, side), 255, np.uint8)
+    pixels[rows] = 0
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
 
 
 def test_tags_change_what_is_drawn_and_unknown_ones_are_told_the_nearest(api: Api) -> None:

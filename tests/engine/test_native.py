@@ -25,7 +25,7 @@ from tests.engine.native import short_steps as short_steps
 from tests.engine.oracle import log_prob_map
 from tests.engine.random_programs import random_program
 from tests.engine.test_conformance import NUM_PROGRAMS, inputs, request
-from tests.models.tiny import TINY
+from tests.models.tiny import TINY, told_of
 
 SEEDS = range(NUM_PROGRAMS)
 # Of a sum of up to 90 log-probabilities, some of products of products; torch in float32 errs as much.
@@ -168,13 +168,12 @@ def test_lanes_of_one_program_run_in_threads_side_by_side() -> None:
 @pytest.mark.parametrize("tiny", TINY.values(), ids=TINY.keys())
 def test_the_native_program_equals_log_prob(tiny: object) -> None:
     model = tiny.model()  # type: ignore[attr-defined]
-    context = tiny.context(model, 1)  # type: ignore[attr-defined]
+    context = tiny.context(model, 1, 5, 7)  # type: ignore[attr-defined]
     levels = torch.randint(0, model.num_levels, (1, model.channels, 5, 7), dtype=torch.uint8)
     with torch.no_grad():
         expected = float(model.log_prob(levels, context))
-    vector = None if context is None else context[0].float().numpy()
-    image = levels[0].permute(1, 2, 0).numpy()
-    fed = DrawRequest("a", "a", 5, 7, 0, 0, 1.0, vector, image, np.ones((5, 7), bool))
+    image, vector = levels[0].permute(1, 2, 0).numpy(), told_of(None if context is None else context[0])
+    fed = DrawRequest("a", "a", 5, 7, 0, 0, known=image, mask=np.ones((5, 7), bool), **vector)
     assert run_lane(native_program(model.program()), [fed], 1)["a"].log_prob == pytest.approx(expected, abs=1e-4)
 
 

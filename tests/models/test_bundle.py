@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 
 from models.bundle import load_bundle, write_bundle
-from models.bundle_config import BundleConfig, BundleError, ImageShape, read_config
-from models.conditioning import ByClass
+from models.bundle_config import BundleConfig, BundleError, ImageShape, check_config, read_config
+from models.conditioning import ByClass, ByMap, conditioning_faults
 from models.facts import Estimate, EvaluationFacts, TrainingFacts
 from models.gated_pixelcnn import GatedPixelCNN
 from models.registry import ARCHITECTURES
-from models.sizes import SIZES, GatedPixelCNNSizes
-from models.strict_json import parse
+from models.sizes import SIZES, GatedPixelCNNSizes, faults
+from models.strict_json import as_json, parse
 from tests.models.tiny import TINY
 
 Tensors = dict[str, Tensor]
@@ -206,7 +206,8 @@ def test_a_missing_file_is_named(bundle: Path, name: str) -> None:
         (lambda c: c.update(conditioning={"kind": "none"}), "has 0 classes but sizes.num_classes is 2"),
         (lambda c: c["conditioning"].update(names=["cat", "cat"]), "conditioning.names must be different"),
         (lambda c: c["conditioning"].update(names=[]), "conditioning.names must name the classes"),
-        (lambda c: c["conditioning"].update(kind="map"), "conditioning.kind must be 'none' or 'class' or 'tags' or"),
+        (lambda c: c["conditioning"].update(kind="map"), "field conditioning.what is missing"),
+        (lambda c: c["conditioning"].update(kind="maps"), "conditioning.kind must be 'none' or 'class' or 'tags' or"),
         (lambda c: c.update(conditioning={"kind": "tags", "names": ["cat"]}), "has 1 tags but sizes.num_classes is 2"),
         (lambda c: c.update(conditioning={"kind": "embedding", "size": 0, "normalised": True}), "size must be 1 to"),
         (lambda c: c.update(conditioning={"kind": "embedding", "size": 3, "normalised": True}), "has 3 numbers but"),
@@ -227,6 +228,49 @@ def test_a_wrong_config_is_refused(bundle: Path, change: Callable[[Json], object
     change_config(bundle, change)
     with pytest.raises(BundleError, match=reason):
         load_bundle(bundle)
+
+
+def told_a_map(change: Callable[[Json], object]) -> BundleConfig:
+    """The config of a model that is told a map, changed."""
+    sizes = {"channels": 2, "level": 0, "width": 3, "kernel": 3}
+    model = GatedPixelCNN(1, 4, width=2, dilations=[1, 2], head_width=4, given_map=sizes)
+    told = as_json(dataclasses.replace(tiny_config(model), conditioning=ByMap("map", "labels", 0, 1, 2, ("off", "on"))))
+    change(told)
+    return parse(BundleConfig, told, types={"sizes": GatedPixelCNNSizes, "evaluation": EvaluationFacts})
+
+
+def test_a_bundle_of_a_model_that_is_told_a_map_is_loaded_as_written(tmp_path: Path) -> None:
+    config = dataclasses.replace(told_a_map(lambda c: None), id="tiny")
+    model = GatedPixelCNN(**as_json(config.sizes))
+    write_bundle(tmp_path / "tiny", model, config, "# tiny\n")
+    loaded = load_bundle(tmp_path / "tiny")
+    assert loaded.config.conditioning == config.conditioning and loaded.model.sizes() == model.sizes()
+    x, given = torch.randint(0, 4, (3, 1, 5, 6)), torch.rand(3, 2, 5, 6)
+    assert torch.equal(loaded.model.log_prob(x, given), model.eval().log_prob(x, given))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda c: c.update(conditioning={"kind": "none"}), "'map' and sizes.given_map come together"),
+        (lambda c: c["sizes"].pop("given_map"), "'map' and sizes.given_map come together"),
+        (lambda c: c["conditioning"].update(level=1), "conditioning.level is 1 but sizes.given_map.level is 0"),
+        (lambda c: c["conditioning"].update(num_levels=3), "tells 3 numbers of a place but sizes.given_map"),
+        (lambda c: c["conditioning"].update(num_levels=1), "conditioning.num_levels must be 2 to 256, not 1"),
+        (lambda c: c["conditioning"].update(channels=3), "conditioning.channels must be 1, or for an image 3, not 3"),
+        (lambda c: c["conditioning"].update(names=["on", "on"]), "conditioning.names must be 2 different names"),
+        (lambda c: c["conditioning"].update(what="image", channels=1), "conditioning.names must be 0 different names"),
+        (lambda c: c["sizes"]["given_map"].update(channels=300), "sizes.given_map.channels must be 1 to 256, not 300"),
+        (lambda c: c.update(encoder={"widths": [2], "hidden": 3}), "an encoder needs a conditioning of kind 'embed"),
+    ],
+)
+def test_a_map_that_contradicts_the_sizes_is_refused(change: Callable[[Json], object], reason: str) -> None:
+    config = told_a_map(change)
+    given = config.sizes.given_map if isinstance(config.sizes, GatedPixelCNNSizes) else None
+    told = (config.conditioning, config.sizes.num_classes, given, config.encoder, False)
+    assert any(reason in fault for fault in [*faults(config.sizes), *conditioning_faults(*told)])
+    with pytest.raises(BundleError):
+        check_config(dataclasses.replace(config, weights_sha256="0" * 64))
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b"[" * 200_000])

@@ -12,7 +12,7 @@ from engine.request import Drawn, DrawRequest, RowDrawn
 from models.base import Model, ModelError
 from tests import devices
 from tests.models.reach import dependence
-from tests.models.tiny import DENSITIES, TINY, Tiny
+from tests.models.tiny import DENSITIES, TINY, Tiny, told_of
 
 SIZES = [(1, 1), (1, 7), (6, 1), (5, 7)]
 every_interpreter = pytest.mark.parametrize("interpreter", ["auto", "torch"])
@@ -47,9 +47,8 @@ def draw(model: Model, requests: list[DrawRequest], interpreter: Interpreter, nu
 def sample_request(
     tiny: Tiny, model: Model, name: str, height: int, width: int, seed: int = 1, sample: int = 0
 ) -> DrawRequest:
-    context = tiny.context(model, 1)
-    vector = None if context is None else context[0].float().numpy()
-    return DrawRequest(name, name, height, width, seed, sample, context=vector)
+    context = tiny.context(model, 1, height, width)
+    return DrawRequest(name, name, height, width, seed, sample, **told_of(None if context is None else context[0]))
 
 
 @every_discrete_model
@@ -57,8 +56,8 @@ def test_the_probabilities_of_all_images_sum_to_one(tiny: Tiny) -> None:
     model = tiny.model()
     images = every_image(model, tiny)
     for index in range(max(1, model.context_size)):
-        context = tiny.context(model, index + 1)
-        context = None if context is None else context[index].expand(len(images), -1)
+        context = tiny.context(model, index + 1, tiny.height, tiny.width)
+        context = None if context is None else context[index].expand(len(images), *context.shape[1:])
         with torch.no_grad():
             total = model.log_prob(images, context).exp().sum()
         assert total.item() == pytest.approx(1, abs=1e-12)
@@ -84,7 +83,7 @@ def dependence_of(model: Model, tiny: Tiny, height: int, width: int, seed: int) 
         raster %= model.num_levels
     images = raster.view(-1, 1, height, width, model.channels).permute(0, 1, 4, 2, 3)
     with torch.no_grad():  # one by one: in a batch the last bit of an element depends on its place
-        maps = torch.cat([model.log_prob_map(image, tiny.context(model, 1)) for image in images])
+        maps = torch.cat([model.log_prob_map(image, tiny.context(model, 1, height, width)) for image in images])
     outputs = maps.permute(0, 2, 3, 1).reshape(num_dims + 1, num_dims).numpy()
     return outputs[1:] != outputs[:1]
 
@@ -94,14 +93,14 @@ def dependence_of(model: Model, tiny: Tiny, height: int, width: int, seed: int) 
 def test_the_step_program_equals_log_prob(tiny: Tiny, size: tuple[int, int]) -> None:
     model = tiny.model()
     images = random_images(model, 3, *size)
-    context = tiny.context(model, 3)
+    context = tiny.context(model, 3, *size)
     with torch.no_grad():
         expected = model.log_prob_map(images, context).sum((1, 3)).numpy()
     engine = Engine(model.program(), 4, devices.DEVICE, torch.float64)
     for k in range(3):
         levels = images[k].permute(1, 2, 0).numpy()
-        vector = None if context is None else context[k].float().numpy()
-        engine.add(DrawRequest(str(k), str(k), *size, 0, 0, 1.0, vector, levels, np.ones(size, bool)))
+        vector = told_of(None if context is None else context[k])
+        engine.add(DrawRequest(str(k), str(k), *size, 0, 0, known=levels, mask=np.ones(size, bool), **vector))
     rows = np.zeros((3, size[0]))
     while engine.busy:
         for output in engine.step():
@@ -118,7 +117,7 @@ def test_samples_are_as_frequent_as_their_probability(tiny: Tiny, temperature: f
     model, num_samples = tiny.model(), 4000
     height, width = 1, 2
     requests = [sample_request(tiny, model, str(k), height, width, seed=5, sample=k) for k in range(num_samples)]
-    requests = [DrawRequest(r.id, "", height, width, r.seed, r.sample, temperature, r.context) for r in requests]
+    requests = [dataclasses.replace(r, group="", temperature=temperature) for r in requests]
     drawn = draw(model, requests, interpreter, num_slots=512)
     images = every_image(model, dataclasses.replace(tiny, height=height, width=width))
     index = {tuple(image.permute(1, 2, 0).flatten().tolist()): k for k, image in enumerate(images)}
@@ -135,8 +134,8 @@ def test_samples_are_as_frequent_as_their_probability(tiny: Tiny, temperature: f
 
 def tempered_probabilities(tiny: Tiny, model: Model, images: torch.Tensor, temperature: float) -> np.ndarray:
     """prod_i p(x_i | x_<i)^(1/T) / sum_v p(v | x_<i)^(1/T), by trying every level in every place."""
-    context = tiny.context(model, 1)
-    context = None if context is None else context.expand(len(images), -1)
+    context = tiny.context(model, 1, *images.shape[2:])
+    context = None if context is None else context.expand(len(images), *context.shape[1:])
     total = torch.zeros(len(images), dtype=torch.float64)
     for k, r, c in np.ndindex(*images.shape[1:]):
         scores = []
@@ -164,7 +163,7 @@ def test_alone_in_a_batch_and_resumed_are_the_same_bytes(tiny: Tiny, interpreter
     for rows in range(1, height + 1):
         mask = np.zeros((height, width), bool)
         mask[:rows] = True
-        resumed = DrawRequest("a", "a", height, width, 9, 2, 1.0, request.context, alone.values, mask)
+        resumed = dataclasses.replace(request, known=alone.values, mask=mask)
         assert draw(model, [*others[:2], resumed], interpreter)["a"].values.tobytes() == alone.values.tobytes()
         assert draw(model, [resumed], interpreter)["a"].log_prob == alone.log_prob
 
@@ -173,7 +172,7 @@ def test_alone_in_a_batch_and_resumed_are_the_same_bytes(tiny: Tiny, interpreter
 def test_every_parameter_gets_a_gradient(tiny: Tiny) -> None:
     model = tiny.model()
     images = random_images(model, 8, 6, 7)
-    model.log_prob(images, tiny.context(model, 8)).sum().backward()  # type: ignore[no-untyped-call]
+    model.log_prob(images, tiny.context(model, 8, 6, 7)).sum().backward()  # type: ignore[no-untyped-call]
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
 
@@ -182,7 +181,7 @@ def test_every_parameter_gets_a_gradient(tiny: Tiny) -> None:
 def test_an_image_of_another_shape_or_a_missing_context_is_refused(tiny: Tiny) -> None:
     model = tiny.model()
     with pytest.raises(ModelError, match="x must be"):
-        model.log_prob(torch.zeros(1, 2, 4, 4, dtype=torch.uint8), tiny.context(model, 1))
-    wrong = None if model.context_size else torch.zeros(1, 3, dtype=torch.float64)
+        model.log_prob(torch.zeros(1, 2, 4, 4, dtype=torch.uint8), tiny.context(model, 1, 4, 4))
+    wrong = None if tiny.context(model, 1) is not None else torch.zeros(1, 3, dtype=torch.float64)
     with pytest.raises(ModelError, match="context"):
         model.log_prob(random_images(model, 1, 4, 4), wrong)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from engine.request import Told, told
 from models.base import Model
 from models.diagonal_bilstm import DiagonalBiLSTM
 from models.gated_pixelcnn import GatedPixelCNN
@@ -37,11 +38,25 @@ class Tiny:
                 parameter.mul_(2)
         return model
 
-    def context(self, model: Model, batch: int) -> Tensor | None:
+    def context(self, model: Model, batch: int, height: int = 1, width: int = 1) -> Tensor | None:
+        """What a model is told of `batch` images, [batch, size]; or maps [batch, channels, row, col] of -1, 0 and 1,
+        for images of `height` x `width`."""
         size = model.context_size
+        if told := model.given_map:
+            shape = batch, told.channels, *told.shape(height, width)
+            return torch.randint(-1, 2, shape, generator=torch.Generator().manual_seed(4)).double()
         if size and self.any_context:  # float32 numbers, exactly: the engine takes no others
             return torch.randn(batch, size, generator=torch.Generator().manual_seed(4)).double()
         return torch.eye(size, dtype=torch.float64)[torch.arange(batch) % size] if size else None
+
+
+def told_of(context: Tensor | None) -> Told:
+    """Fields of a `DrawRequest`: the context of one image, a vector [size] or a map [channels, row, col]."""
+    return told(None if context is None else context.float().movedim(0, -1).contiguous().numpy())
+
+
+def _map(channels: int, level: int) -> dict[str, int]:
+    return {"channels": channels, "level": level, "width": 3, "kernel": 3}
 
 
 def whitened(model: MCGSM | RIDE) -> Model:
@@ -65,6 +80,15 @@ TINY = {
     ),
     "gated-pixelcnn rgb binary by embedding": Tiny(
         lambda: GatedPixelCNN(3, 2, 6, [1], head_width=12, num_classes=4), 2, 2, any_context=True
+    ),
+    "gated-pixelcnn grey 3 levels by a small map": Tiny(
+        lambda: GatedPixelCNN(1, 3, 4, [1, 1], head_width=8, given_map=_map(1, 1)), 3, 2
+    ),
+    "gated-pixelcnn grey binary by a map, two deconvolutions": Tiny(
+        lambda: GatedPixelCNN(1, 2, 4, [2], head_width=8, given_map=_map(3, 2)), 3, 3
+    ),
+    "gated-pixelcnn rgb 3 levels by a map of its size": Tiny(
+        lambda: GatedPixelCNN(3, 3, 6, [1], head_width=12, given_map=_map(2, 0)), 1, 2
     ),
     "gated-pixelcnn rgb binary by class": Tiny(lambda: GatedPixelCNN(3, 2, 6, [1], head_width=12, num_classes=2), 2, 2),
     "gated-pixelcnn rgb 3 levels": Tiny(lambda: GatedPixelCNN(3, 3, 6, [2], head_width=12), 1, 2),

@@ -146,7 +146,7 @@ def test_the_shipped_configs_are_read(root: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ("conditional = false", "an encoder and context_dropout are for a model that is conditional"),
+        ("conditional = false", "an encoder, a map and context_dropout are for a model that is conditional"),
         ("context_dropout = 1.0", r"context_dropout must be in \[0, 1\)"),
         ("[encoder]\nsize = 1", "field encoder.widths is missing"),
     ],

@@ -10,13 +10,14 @@ from models.bundle import Bundle, load_bundle
 from models.bundle_config import ImageShape
 from models.conditioning import ByClass
 from models.facts import Estimate, EvaluationFacts
+from models.multi_scale import MultiScale
 from tests.training.data import NUM_TEST, SIDE, write_tiny
 from training.config import ConfigError, FitConfig
 from training.contexts import one_hot
 from training.datasets import load
-from training.fit import fit
+from training.fit import build_model, fit
 from training.samples import grid, pictured
-from training.ship import bundle_run, recheck, rewrite
+from training.ship import bundle_run, read_checkpoint, recheck, rewrite, take_coarse_net
 
 CONFIG = FitConfig(
     id="tiny",
@@ -161,6 +162,27 @@ def test_a_chain_is_shipped_with_both_scales_and_their_sum_as_a_bound(tmp_path: 
     wrong = dataclasses.replace(coarse, bits_per_dim=fine.bits_per_dim)
     rewrite(bundle, dataclasses.replace(written.evaluation, scales=(wrong, fine)), "none")
     assert not recheck(load_bundle(bundle.directory), tmp_path / "data", progress=False)
+
+
+def test_a_chain_takes_the_net_of_its_coarse_run(tmp_path: Path) -> None:
+    net = {"width": 3, "num_layers": 1, "head_width": 3}
+    kind = {"kind": "row_lstm", **net}
+    sizes = {"level": 2, "map_width": 2, "map_kernel": 3, "small": kind, "large": kind}
+    chain = dataclasses.replace(
+        CONFIG, data="emoji64", architecture="multi_scale", sizes=sizes, max_steps=10, coarse_run="apart"
+    )
+    apart = dataclasses.replace(CONFIG, id="apart", data="emoji16", architecture="row_lstm", sizes=net, max_steps=10)
+    for config in (chain, apart):
+        write_tiny(tmp_path / "data", config.data, num_levels=256)
+        fit(config, tmp_path / "runs", tmp_path / "data", progress=False)
+    bundle_run(chain, tmp_path / "runs", tmp_path / "data", tmp_path / "checkpoints")
+    shipped = load_bundle(tmp_path / "checkpoints" / "tiny").model
+    assert isinstance(shipped, MultiScale)
+    coarse = read_checkpoint(tmp_path / "runs" / "apart" / "best.ckpt", apart)[0].state_dict()
+    assert all(torch.equal(value, coarse[name]) for name, value in shipped.small.state_dict().items())
+    other = dataclasses.replace(chain, sizes={**sizes, "small": {**kind, "width": 6}})
+    with pytest.raises(ConfigError, match="other sizes"):
+        take_coarse_net(build_model(other), tmp_path / "runs" / "apart" / "best.ckpt")
 
 
 def test_the_picture_has_a_column_for_each_class() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.conditioning import ByClass, ByEmbedding, ByTags, Conditioning, Unconditional
+from models.conditioning import ByClass, ByEmbedding, ByMap, ByTags, Conditioning, Unconditional
 from worker.contexts import ConditionError, Vector, condition_images, contexts_of
 from worker.protocol import JobRequest
 from worker.receipts import receipt
@@ -54,6 +54,24 @@ def test_images_are_the_vectors_that_were_kept() -> None:
     both = {"interpolate": {"from": image, "to": {"image": {"upload": 1}}, "steps": 2}}
     assert contexts(both, UNIT, kept.tobytes()).tolist() == kept.tolist()
     assert [told["upload"] for told in condition_images(both)] == [0, 1]
+
+
+def test_a_map_is_the_numbers_of_its_levels_as_they_lie_among_the_uploads() -> None:
+    told: dict[str, Any] = {"map": {"upload": 1, "sha256": "aa"}}
+    small = ByMap("map", "image", 1, 1, 256)
+    levels = np.array([[0, 255, 51], [102, 204, 153]], np.uint8)
+    asked = JobRequest("sample", "m", "0" * 64, 4, 5, 1, 256, condition=told)
+    maps = contexts_of(asked, small, None, [b"", levels.tobytes()])
+    assert maps is not None and maps.dtype == np.float32
+    np.testing.assert_allclose(maps, levels[None, :, :, None] / 127.5 - 1, atol=1e-6)
+    labels = ByMap("map", "labels", 0, 1, 3, ("sky", "tree", "ground"))
+    places = np.arange(16, dtype=np.uint8) % 3
+    maps = contexts_of(request(told), labels, None, [b"", places.tobytes()])
+    assert maps is not None
+    np.testing.assert_array_equal(maps, np.eye(3)[places].reshape(1, 4, 4, 3))
+    receipt_of = receipt(request(told), 0, "torch-cpu", context=maps[0])
+    assert receipt_of["condition"] == {"map": {"sha256": "aa"}}
+    assert receipt_of["context_sha256"] == hashlib.sha256(maps[0].astype("<f4").tobytes()).hexdigest()
 
 
 def test_a_path_is_straight_and_of_length_one_where_the_bundle_is() -> None:

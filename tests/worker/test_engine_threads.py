@@ -11,12 +11,12 @@ from tests.engine.native import build_or_skip
 from tests.services import SLOW_LAYERS, Valkey, wait_until, write_tiny_bundle
 from tests.worker.engines import Breaks, Hangs, Watched
 from worker.attempt import Attempt
-from worker.draw_run import DrawRun
 from worker.engine_threads import EngineThreads
 from worker.leases import Leases
 from worker.loaded_model import LoadedModel, LoadedModels
 from worker.protocol import JobRequest
 from worker.records import Limits, Records
+from worker.runs import run_of
 from worker.score_run import ScoreRun
 from worker.writer import Writer
 
@@ -43,8 +43,7 @@ class Parts:
         claim = self.leases.claim(job.id, "w", job.id, loaded.engine.profile)
         assert claim is not None
         attempt = self.writer.open(claim)
-        is_score = request.kind == "score"
-        self.engine.submit(ScoreRun(attempt, loaded) if is_score else DrawRun(attempt, loaded, loaded.engine))
+        self.engine.submit(run_of(attempt, loaded, loaded.engine))
         return attempt
 
 

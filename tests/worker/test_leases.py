@@ -8,7 +8,7 @@ from redis.exceptions import RedisError
 
 from tests.services import Valkey
 from tests.worker.events import read_events
-from worker.leases import Claim, Leases, SampleResult, Update
+from worker.leases import Claim, Leases, SampleResult, Sweep, Update
 from worker.protocol import JobRequest
 from worker.records import Limits, Records
 
@@ -57,6 +57,45 @@ def test_a_row_after_a_gap_loses_the_job(records: Records, leases: Leases, reque
     claim = _claimed(records, leases, request_)
     assert leases.flush([_update(claim, rows=[(0, 1, b"abcd")])])[0].status == "lost"
     assert records.canvas(claim.job_id, 0) == b""
+
+
+def test_a_later_sweep_takes_the_place_of_what_is_saved(records: Records, leases: Leases, request_: JobRequest) -> None:
+    request = replace(request_, kind="completion", sweeps=3)
+    claim = _claimed(records, leases, request)
+    assert claim.chains == (None, None)
+    start, third = Sweep(1, 3, b"abcdefghijkl", '{"trace":[1]}'), Sweep(1, 9, b"ABCDEFGHIJKL", '{"trace":[1,2,3]}')
+    for sweep in (start, third, start, third):  # one may be skipped, and a retry comes late
+        assert leases.flush([_update(claim, sweeps=[sweep])])[0].status == "kept"
+    job = records.get(claim.job_id)
+    assert (job.progress.done, job.progress.total, job.progress.rows) == (9 * 4, 2 * 4 * 12, (0, 3))
+    assert records.canvas(claim.job_id, 1) == b"ABCDEFGHIJKL"
+    again = leases.claim(claim.job_id, "w", "t", "p")
+    assert again is not None and again.chains == (None, b'{"trace":[1,2,3]}')
+    assert leases.flush([replace(_update(claim, sweeps=[Sweep(1, 12, b"x", "{}")]), attempt=2)])[0].status == "lost"
+    assert records.canvas(claim.job_id, 1) == b"ABCDEFGHIJKL"
+
+
+def test_another_profile_begins_unfinished_chains_again(records: Records, leases: Leases, request_: JobRequest) -> None:
+    claim = _claimed(records, leases, replace(request_, kind="completion", sweeps=1))
+    done, begun = Sweep(0, 6, b"abcdefghijkl", "{}"), Sweep(1, 3, b"mnopqrstuvwx", "{}")
+    leases.flush([_update(claim, sweeps=[done, begun], results=[SampleResult(0, '{"sample":0}')])])
+    leases.flush([_update(claim, next_state="queued")])
+    other = leases.claim(claim.job_id, "w", "t2", "another")
+    assert other is not None and other.chains == (None, None) and other.canvases == [b"abcdefghijkl", b""]
+    assert records.get(claim.job_id).progress.done == 6 * 4
+
+
+def test_a_finished_chain_keeps_only_its_image_and_its_result(
+    records: Records, leases: Leases, request_: JobRequest
+) -> None:
+    claim = _claimed(records, leases, replace(request_, kind="completion", sweeps=1))
+    done, begun = Sweep(0, 6, b"abcdefghijkl", "{}"), Sweep(1, 3, b"mnopqrstuvwx", "{}")
+    update = _update(claim, sweeps=[done, begun], results=[SampleResult(0, '{"sample":0}')])
+    for sent in (update, update):  # a retry after a lost reply
+        assert leases.flush([sent])[0].status == "kept"
+    again = leases.claim(claim.job_id, "w", "t", "p")
+    assert again is not None and again.chains == (None, b"{}") and again.canvases == [done.canvas, begun.canvas]
+    assert again.finished == {0}
 
 
 def test_results_are_kept_once_with_their_map(records: Records, leases: Leases, request_: JobRequest) -> None:

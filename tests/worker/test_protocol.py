@@ -98,3 +98,8 @@ def test_a_canvas_of_a_chain_begins_with_the_coarse_image_which_is_not_shown() -
     assert request.shown_row(3, b"\1" * request.row_bytes) == (0, b"\1" * 21)
     scored = JobRequest("score", "m", "0" * 64, 9, 7, 3, 256, n=2, coarse_level=2)
     assert scored.total_pixels == 2 * 9 * 7
+
+
+def test_the_start_of_a_markov_chain_and_each_sweep_count_as_a_canvas() -> None:
+    request = JobRequest("completion", "m", "0" * 64, 9, 7, 3, 256, n=2, sweeps=5)
+    assert request.total_pixels == 2 * 9 * 7 * (1 + 5)

@@ -8,12 +8,11 @@ import pytest
 from tests.engine.native import build_or_skip
 from tests.services import Valkey, write_tiny_bundle
 from worker.attempt import Attempt
-from worker.draw_run import DrawRun
 from worker.leases import Leases
 from worker.loaded_model import LoadedModel, LoadedModels
 from worker.protocol import JobRequest
 from worker.records import Limits, Records
-from worker.score_run import ScoreRun
+from worker.runs import run_of
 from worker.work import Work
 
 SIDE, SLOTS, THREADS = 6, 4, 2
@@ -33,10 +32,7 @@ class Jobs:
         claim = self.leases.claim(job.id, "w", job.id, self.loaded.engine.profile)
         assert claim is not None
         attempt = Attempt(claim, lambda: None)
-        is_score = kind == "score"
-        self.work.begin(
-            ScoreRun(attempt, self.loaded) if is_score else DrawRun(attempt, self.loaded, self.loaded.engine)
-        )
+        self.work.begin(run_of(attempt, self.loaded, self.loaded.engine))
         return attempt
 
     def fill(self) -> None:

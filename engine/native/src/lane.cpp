@@ -130,10 +130,11 @@ HeadRow Lane::head_row(const Head& head, const Position& position) const {
 
 void Lane::keep(const Head& head, const Position& position, const HeadRow& row) {
   const std::int64_t slot = position.slot - slots_.data(), line = slot * height_ + position.row;
-  float* drawn = results_.values + (line * width_ + position.column) * program_.channels + head.first_channel;
+  const std::int64_t first = (line * width_ + position.column) * program_.channels + head.first_channel;
   float* feature = position.at(program_.pixel) + head.first_channel;
   for (int i = 0; i < head.num_channels; ++i) {
-    feature[i] = drawn[i] = row.values[i];
+    feature[i] = results_.values[first + i] = row.values[i];
+    results_.pixel_log_probs[first + i] = row.log_probs[i];
     results_.log_probs[line] += row.log_probs[i];
     if (!row.known) results_.drawn_log_probs[line] += row.log_probs[i];
   }

@@ -14,6 +14,7 @@ struct Results {
   float* values;                // [slot][height][width][channels], levels or a density's numbers
   double* log_probs;            // [slot][height] of whole rows, in nats at temperature 1
   double* drawn_log_probs;      // [slot][height] of the pixels that were not known
+  double* pixel_log_probs;      // [slot][height][width][channels]
 };
 
 class Lane {

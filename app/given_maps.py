@@ -1,0 +1,28 @@
+"""The map that a model is told, as its card describes it: a small image, or a label of every pixel."""
+
+import dataclasses
+
+from app.catalog import shape_text
+from app.levels import Size, value_list
+from worker.protocol import Card
+
+
+def map_card(card: Card, size: Size | None) -> Card:
+    """A card of the maps that belong to images of a size (height, width), or of any, as if the model drew them."""
+    told = card.conditioning or {}
+    height, width = (None, None) if size is None else (-(-side >> told["level"]) for side in size)
+    return dataclasses.replace(
+        card, height=height, width=width, channels=told["channels"], num_levels=told["num_levels"], pixels=None
+    )
+
+
+def map_text(card: Card) -> str:
+    """What is taken, as a part of a sentence."""
+    told = card.conditioning or {}
+    size = None if card.height is None or card.width is None else (card.height, card.width)
+    shape = shape_text(map_card(card, size))
+    if told["what"] == "image":
+        return f"the image {2 ** told['level']} times smaller, {shape}"
+    zoom = "pixel" if not told["level"] else f"{2 ** told['level']}x{2 ** told['level']} pixels"
+    names = ", ".join(told["names"])
+    return f"a label of every {zoom}, {shape}; the values {value_list(told['num_levels'])} stand for {names}"
