@@ -150,9 +150,11 @@ class ModelView(Answer):
     likelihood: Likelihood | None = Field(description="What its scores are; null for a refused model.")
     head: str
     conditioning: dict[str, Any] = Field(
-        description='{"kind": "none"}; {"kind": "class" or "tags", "names": [...]}; or {"kind": "embedding", "size", '
+        description='{"kind": "none"}; {"kind": "class" or "tags", "names": [...]}; {"kind": "embedding", "size", '
         '"normalised", "takes_image"}: how many numbers, whether they are scaled to length 1, and whether the model '
-        "has an encoder that makes them of an image."
+        'has an encoder that makes them of an image; or {"kind": "map", "what": "image" or "labels", "level", '
+        '"channels", "num_levels"}: an image or labels (then with "names", by level), a place for every 2^level x '
+        '2^level pixels, with the map\'s "height" and "width" where the model draws one size.'
     )
     evaluation: dict[str, Any] | None = Field(description="Measured likelihood on the test set.")
     training: dict[str, Any] | None

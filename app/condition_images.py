@@ -56,19 +56,27 @@ class ConditionImages:
     def take_map(self, condition: dict[str, Any], param: str) -> dict[str, Any]:
         """The same of {"map": base64}, which must have the size, the channels and the levels of the model's map."""
         fields, card = _fields(MapCondition, condition, param), map_card(self.card, self.size)
-        if fields.fit == "resize" and (self.card.conditioning or {})["what"] == "labels":
+        is_labels = (self.card.conditioning or {})["what"] == "labels"
+        if fields.fit == "resize" and is_labels:
             message = f"`{param}.fit` is resize, but between labels there is nothing: send {shape_text(card)}."
             raise ApiError(Code.INVALID_FIELD, message, param=f"{param}.fit")
-        return self._keep(fields.map, fields, card, f"{param}.map")
+        return self._keep(fields.map, fields, card, f"{param}.map", is_resizable=not is_labels)
 
-    def _keep(self, text: str, fields: UploadFields, card: Card, name: str) -> dict[str, Any]:
+    def _keep(
+        self, text: str, fields: UploadFields, card: Card, name: str, is_resizable: bool = True
+    ) -> dict[str, Any]:
         """Decode a file to the levels of a card; what is said of it."""
         upload = decode(from_base64(text, name), name, self.max_pixels)
         if upload.has_holes:
             message = f"`{name}` has transparent pixels, which have no value; send an opaque image."
             raise ApiError(Code.IMAGE_DOES_NOT_FIT, message, param=name)
         size = card.height or upload.height, card.width or upload.width
-        levels = to_levels(upload, card, size, fields.fit, fields.levels, name, fields.grayscale)
+        try:
+            levels = to_levels(upload, card, size, fields.fit, fields.levels, name, fields.grayscale, is_resizable)
+        except ApiError as error:
+            # The member beside the file, not the request's own field of that name.
+            within = f"{name.rpartition('.')[0]}.grayscale" if error.param == "grayscale" else error.param
+            raise ApiError(error.code, error.message, param=within) from None
         self.blobs.append(levels.tobytes())
         facts = upload_facts(upload, fields.fit, fields.levels, fields.grayscale)
         return {"upload": self.first_upload + len(self.blobs) - 1, **facts}

@@ -3,6 +3,7 @@
 import dataclasses
 
 from app.catalog import shape_text
+from app.condition_values import listed
 from app.levels import Size, value_list
 from worker.protocol import Card
 
@@ -19,10 +20,9 @@ def map_card(card: Card, size: Size | None) -> Card:
 def map_text(card: Card) -> str:
     """What is taken, as a part of a sentence."""
     told = card.conditioning or {}
-    size = None if card.height is None or card.width is None else (card.height, card.width)
-    shape = shape_text(map_card(card, size))
+    shape = shape_text(map_card(card, None if card.height is None or card.width is None else (card.height, card.width)))
     if told["what"] == "image":
-        return f"the image {2 ** told['level']} times smaller, {shape}"
+        size = f"the image {2 ** told['level']} times smaller" if told["level"] else "an image of the same size"
+        return f"{size}, {shape}"
     zoom = "pixel" if not told["level"] else f"{2 ** told['level']}x{2 ** told['level']} pixels"
-    names = ", ".join(told["names"])
-    return f"a label of every {zoom}, {shape}; the values {value_list(told['num_levels'])} stand for {names}"
+    return f"a label of every {zoom}, {shape}; the values {value_list(told['num_levels'])} stand for {listed(card)}"

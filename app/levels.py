@@ -21,11 +21,21 @@ def does_not_fit(card: Card, param: str, why: str, remedy: str) -> ApiError:
 
 
 def to_levels(
-    upload: Upload, card: Card, size: Size, fit: Fit, levels: Levels, param: str, grayscale: bool = False
+    upload: Upload,
+    card: Card,
+    size: Size,
+    fit: Fit,
+    levels: Levels,
+    param: str,
+    grayscale: bool = False,
+    is_resizable: bool = True,
 ) -> np.ndarray:
-    """Raw levels, uint8 [height, width, channels], values 0 .. num_levels - 1; bytes 0 .. 255 for a density."""
+    """Raw levels, uint8 [height, width, channels], values 0 .. num_levels - 1; bytes 0 .. 255 for a density.
+
+    `is_resizable`: whether a refusal may say that `fit=resize` helps.
+    """
     pixels = to_channels(upload.pixels, card, param, grayscale)
-    pixels = to_size(pixels, card, size, fit, param)
+    pixels = to_size(pixels, card, size, fit, param, is_resizable)
     return quantise(pixels, card, levels, param)
 
 
@@ -47,13 +57,14 @@ def to_channels(pixels: np.ndarray, card: Card, param: str, grayscale: bool = Fa
     raise does_not_fit(card, param, "is in colour", "send it in grey, or `grayscale=true`")
 
 
-def to_size(pixels: np.ndarray, card: Card, size: Size, fit: Fit, param: str) -> np.ndarray:
+def to_size(pixels: np.ndarray, card: Card, size: Size, fit: Fit, param: str, is_resizable: bool = True) -> np.ndarray:
     height, width = size
     if pixels.shape[:2] == (height, width):
         return pixels
     if fit == "reject":
         given = f"is {pixels.shape[1]}x{pixels.shape[0]} pixels and {width}x{height} are needed"
-        raise does_not_fit(card, param, given, "send that size, or `fit=resize`")
+        remedy = "send that size, or `fit=resize`" if is_resizable else "send that size"
+        raise does_not_fit(card, param, given, remedy)
     return resized(pixels, size, Image.Resampling.LANCZOS)
 
 

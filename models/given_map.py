@@ -1,7 +1,6 @@
 """From the levels of a map to the numbers that a model is told: the same in training, at admission and in a job."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from models.conditioning import ByMap
@@ -16,4 +15,6 @@ def numbers_of(levels: Tensor, conditioning: ByMap) -> Tensor:
     """
     if conditioning.what == "image":
         return code(levels, conditioning.num_levels, torch.float32)
-    return F.one_hot(levels[:, 0].long(), conditioning.num_levels).movedim(-1, 1).float()
+    # Of a megapixel and 256 labels a gigabyte; integers on the way would take two more.
+    shape = len(levels), conditioning.num_levels, *levels.shape[2:]
+    return torch.zeros(shape).scatter_(1, levels.long(), 1.0)

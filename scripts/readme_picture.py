@@ -1,7 +1,7 @@
 """Draw the README's picture with a running service: a row of ten samples of every hosted model, the first that come.
 
-Of those whose images have one size. Seed k for the k-th class in order; an unconditional model draws samples 0 to 9 of
-seed 0.
+Seed k for the k-th class in order; an unconditional model draws samples 0 to 9 of seed 0, and squares as large as a
+place in the picture if any size will do. Models that have to be told an image or its like are left out.
 
 python -m scripts.readme_picture [http://127.0.0.1:8000]      writes docs/samples.png
 """
@@ -22,7 +22,7 @@ TARGET = Path(__file__).parent.parent / "docs" / "samples.png"
 def main() -> None:
     service = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8000"
     published = _get_json(f"{service}/v1/models")["data"]
-    models = [model for model in published if model["status"] == "admitted" and model["image"]["height"]]
+    models = [m for m in published if m["status"] == "admitted" and m["conditioning"]["kind"] in ("none", "class")]
     rows = [_row(service, model) for model in sorted(models, key=lambda model: str(model["id"]))]
     _picture(rows).save(TARGET, optimize=True)
     print(f"{TARGET.name}: {', '.join(sorted(model['id'] for model in models))}")
@@ -31,10 +31,11 @@ def main() -> None:
 def _row(service: str, model: dict[str, Any]) -> list[Image.Image]:
     """Ten samples: of the first ten classes in order, or of an unconditional model."""
     names = model["conditioning"].get("names")
+    size = {} if model["image"]["height"] else {"height": SIDE, "width": SIDE}
     if names is None:
-        return _draw(service, {"model": model["id"], "n": PER_ROW, "seed": 0})
+        return _draw(service, {"model": model["id"], "n": PER_ROW, "seed": 0, **size})
     return [
-        _draw(service, {"model": model["id"], "n": 1, "seed": k, "condition": {"class": name}})[0]
+        _draw(service, {"model": model["id"], "n": 1, "seed": k, "condition": {"class": name}, **size})[0]
         for k, name in enumerate(names[:PER_ROW])
     ]
 

@@ -15,7 +15,7 @@ def test_the_table_of_models_is_the_one_that_the_bundles_facts_give() -> None:
 
 def test_every_example_has_its_answer() -> None:
     blocks = readme_examples.examples(README)
-    assert len(blocks) == 5
+    assert len(blocks) == 6
     assert all(block["answer"].strip() for block in blocks), "run: python -m scripts.readme_examples --write"
 
 

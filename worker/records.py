@@ -209,8 +209,8 @@ def reserved_bytes(request: JobRequest, uploads: list[bytes], mask: bytes | None
 
 
 def _swept_bytes(request: JobRequest, mask: bytes | None) -> int:
-    """What Markov chains tell: rows of their holes and traces, in a result (until then, kept for a resume) and an event;
-    and how far they are, once a flush, as slow as sweeps may be."""
+    """What Markov chains tell: rows of their holes; traces, in a result (till then, kept for a resume) and in an event;
+    and how far they are, in an event a flush, if sweeps are slow."""
     if mask is None:
         rows = request.height - (request.known_rows or 0)
     else:

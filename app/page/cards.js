@@ -40,7 +40,8 @@ function told({ kind, names, size, what, level }) {
   if (kind === "class") return [plural(names.length, "class")];
   if (kind === "tags") return [plural(names.length, "tag")];
   if (kind === "map") {
-    return [what === "labels" ? `told ${plural(names.length, "label")}` : `told it ${2 ** level} times smaller`];
+    if (what === "labels") return [`told ${plural(names.length, "label")}`];
+    return [level > 0 ? `told it ${2 ** level} times smaller` : "told an image of its size"];
   }
   return kind === "embedding" ? [`told ${plural(size, "number")}`] : [];
 }

@@ -41,15 +41,17 @@ export function createCondition(changed) {
   /** The member of a request that says it: {condition} or {interpolate}, or {} where there is nothing to say. */
   async function toSend() {
     if (kind === "tags") return { condition: { tags: chosenTags() } };
-    if (kind === "embedding") return numbers() ? { condition: { embedding: numbers() } } : images();
+    if (kind === "embedding") return ends();
     if (kind === "map") return map.isChosen ? { condition: await map.toSend() } : {};
     const chosen = chosenClass();
     if (chosen === undefined) return {};
     return { condition: chosen === EACH ? "each" : { class: chosen } };
   }
 
-  async function images() {
-    const [first, last] = [await from.toSend(), mode === "draw" ? await to.toSend() : null];
+  /** Typed numbers go before the image in whose place they are. */
+  async function ends() {
+    const first = numbers() ? { embedding: numbers() } : await from.toSend();
+    const last = mode === "draw" ? await to.toSend() : null;
     if (first === null) return {};
     if (last === null) return { condition: first };
     return { interpolate: { from: first, to: last, steps: Number(byId("steps").value) } };

@@ -8,7 +8,7 @@ const FIELDS = [
 ];
 const SAME_PLACE = { fit: "image", levels: "image", mask: "image", grayscale: "image", interpolate: "condition" };
 
-const controlsOf = (field) => document.querySelectorAll(`[data-field=${field}] :is(input, select)`);
+const controlsOf = (field) => document.querySelectorAll(`[data-field=${field}] :is(input, select, textarea)`);
 
 export function clearErrors() {
   say(byId("error-form"), "");
@@ -29,7 +29,7 @@ export function showError(error) {
   say(byId(`error-${field}`), error.message);
   const fold = byId(`error-${field}`).closest("details");
   if (fold !== null) fold.open = true;
-  const controls = [...controlsOf(field)];
+  const controls = [...controlsOf(field)].filter((control) => control.closest("[hidden]") === null);
   for (const control of controls) {
     control.setAttribute("aria-invalid", "true");
     control.setAttribute("aria-errormessage", `error-${field}`);

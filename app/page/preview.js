@@ -7,7 +7,7 @@ export function conversions(bitmap, shape, invert) {
   const done = [];
   if (bitmap.height * width !== bitmap.width * height) done.push("cropped to its middle");
   if (bitmap.height !== height) done.push(`resized to ${width} × ${height}`);
-  const { data } = draw(bitmap, height, width);
+  const { data } = draw(bitmap, shape);
   if (somePixel(data, (at) => data[at + 3] < 255)) done.push("laid on black");
   if (shape.channels === 1 && somePixel(data, (at) => data[at] !== data[at + 1] || data[at] !== data[at + 2])) {
     done.push("turned grey");
@@ -21,8 +21,7 @@ export function conversions(bitmap, shape, invert) {
 
 /** ImageData of `bitmap` as a model of `shape` takes it. */
 export function convert(bitmap, shape, invert) {
-  const { height, width } = sizeFor(bitmap, shape);
-  const image = draw(bitmap, height, width);
+  const image = draw(bitmap, shape);
   for (let at = 0; at < image.data.length; at += 4) {
     const opacity = image.data[at + 3] / 255;
     if (shape.channels === 1) image.data.fill(luma(image.data, at), at, at + 3);
@@ -56,12 +55,13 @@ const levelsOf = (shape) => shape.num_levels || 256;
 
 const sizeFor = (bitmap, shape) => ({ height: shape.height ?? bitmap.height, width: shape.width ?? bitmap.width });
 
-/** The largest part in the middle of `bitmap` that has the wanted shape, at the wanted size. */
-function draw(bitmap, height, width) {
+/** The largest part in the middle of `bitmap` that has the wanted shape, at the wanted size; labels are not mixed. */
+function draw(bitmap, shape) {
+  const { height, width } = sizeFor(bitmap, shape);
   const scale = Math.min(bitmap.width / width, bitmap.height / height);
   const [cutWidth, cutHeight] = [width * scale, height * scale];
   const pen = new OffscreenCanvas(width, height).getContext("2d");
-  pen.imageSmoothingEnabled = scale !== 1;
+  pen.imageSmoothingEnabled = scale !== 1 && shape.what !== "labels";
   pen.imageSmoothingQuality = "high";
   pen.drawImage(bitmap, (bitmap.width - cutWidth) / 2, (bitmap.height - cutHeight) / 2, cutWidth, cutHeight,
     0, 0, width, height);

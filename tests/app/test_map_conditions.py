@@ -19,13 +19,15 @@ LARGER = Card("larger", "fa" * 32, "admitted", height=8, width=6, channels=1, nu
 LABELLED = dataclasses.replace(
     LARGER, id="labelled", sha256="1a" * 32, conditioning={**LABELS, "names": ["sky", "tree", "ground"]}
 )
+COLOURED = dataclasses.replace(LARGER, id="coloured", sha256="c0" * 32, conditioning={**SMALL, "channels": 3})
+SAME_SIZE = dataclasses.replace(LARGER, id="same-size", sha256="5a" * 32, conditioning={**SMALL, "level": 0})
 ANY_SIZE = dataclasses.replace(LARGER, id="any-size", sha256="a1" * 32, height=None, width=None, num_levels=256)
 GREYS = np.arange(12, dtype=np.uint8).reshape(4, 3) * 20
 
 
 @pytest.fixture
 def client(running_app: TestClient, leases: Leases) -> TestClient:
-    publish(leases, (LARGER, LABELLED, ANY_SIZE, CLOTHES))
+    publish(leases, (LARGER, LABELLED, COLOURED, SAME_SIZE, ANY_SIZE, CLOTHES))
     return running_app
 
 
@@ -94,7 +96,9 @@ SAYS_WHAT = (
         ("larger", {"map": 7}, "invalid_field", "condition.map", "should be a valid string"),
         ("larger", {"map": "aa", "class": 1}, "unknown_field", "condition.class", "`class` is not a known field"),
         ("larger", given(black_and_white()), "image_does_not_fit", "condition.map", "is 6x8 pixels and 3x4 are needed"),
-        ("labelled", given(GREYS), "image_does_not_fit", "condition.map", "is 3x4 pixels and 6x8 are needed"),
+        ("labelled", given(GREYS), "image_does_not_fit", "condition.map", "3 levels: send that size."),
+        ("same-size", None, "condition_required", "condition", "an image of the same size, 6x8 pixels, greyscale"),
+        ("coloured", given(GREYS, grayscale=True), "invalid_field", "condition.grayscale", "leave it out"),
         (
             "labelled",
             given(np.full((8, 6), 100, np.uint8)),

@@ -85,19 +85,6 @@ def test_another_profile_begins_unfinished_chains_again(records: Records, leases
     assert records.get(claim.job_id).progress.done == 6 * 4
 
 
-def test_a_finished_chain_keeps_only_its_image_and_its_result(
-    records: Records, leases: Leases, request_: JobRequest
-) -> None:
-    claim = _claimed(records, leases, replace(request_, kind="completion", sweeps=1))
-    done, begun = Sweep(0, 6, b"abcdefghijkl", "{}"), Sweep(1, 3, b"mnopqrstuvwx", "{}")
-    update = _update(claim, sweeps=[done, begun], results=[SampleResult(0, '{"sample":0}')])
-    for sent in (update, update):  # a retry after a lost reply
-        assert leases.flush([sent])[0].status == "kept"
-    again = leases.claim(claim.job_id, "w", "t", "p")
-    assert again is not None and again.chains == (None, b"{}") and again.canvases == [done.canvas, begun.canvas]
-    assert again.finished == {0}
-
-
 def test_results_are_kept_once_with_their_map(records: Records, leases: Leases, request_: JobRequest) -> None:
     claim = _claimed(records, leases, replace(request_, kind="score", per_pixel=True))
     result = SampleResult(1, '{"sample":1,"log_prob":-3.5}', pixels=12, score_map=b"floats")

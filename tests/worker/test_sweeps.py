@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from worker.attempt import Attempt
-from worker.leases import Leases, SampleResult, Sweep
+from worker.leases import Leases, SampleResult, Sweep, Update
 from worker.protocol import JobRequest
 from worker.records import Records, reserved_bytes
 from worker.sweeps import TOLD_SWEEPS, Sweeps
@@ -73,6 +73,17 @@ def test_of_very_many_sweeps_some_are_told_and_the_last() -> None:
     assert TOLD_SWEEPS * 0.8 < tales <= TOLD_SWEEPS + 2
 
 
+def test_a_finished_chain_keeps_only_its_image_and_its_result(records: Records, leases: Leases) -> None:
+    job, _ = records.create(replace(REQUEST, n=2), [])
+    leases.claim(job.id, "w", "t", "p")
+    chains = [sweep(4, b"abcdef", 0), sweep(0, b"uvwxyz", 1)]
+    for _ in range(2):  # a retry after a lost reply
+        leases.flush([Update(job.id, 1, sweeps=chains, results=[SampleResult(0, '{"sample":0}')])])
+    claim = leases.claim(job.id, "w", "t", "p")
+    assert claim is not None and claim.chains == (None, b"{}") and claim.finished == {0}
+    assert claim.canvases == [b"abcdef", b"uvwxyz"]
+
+
 def test_sweeps_of_a_flush_each_take_no_more_room_than_was_set_aside(records: Records, leases: Leases) -> None:
     """Sweeps may be so slow that each is an event; all that Valkey holds counts, its own overhead too."""
     request = JobRequest("completion", "tiny", "0" * 64, 8, 8, 1, 2, sweeps=1000, has_mask=True)
@@ -91,5 +102,5 @@ def test_sweeps_of_a_flush_each_take_no_more_room_than_was_set_aside(records: Re
         update = attempt.pending(renew=True)
         attempt.confirm(update, leases.flush([update])[0])
     keys: list[bytes] = records.client.keys(f"*{job.id}*")  # type: ignore[assignment]
-    taken = sum(records.client.memory_usage(key, samples=0) or 0 for key in keys)  # type: ignore[misc]
+    taken = sum(records.client.memory_usage(key, samples=0) or 0 for key in keys)
     assert 0.5 < taken / reserved_bytes(request, uploads, mask) < 1
