@@ -59,6 +59,8 @@ class ChainEngine(Engine):
         self._lock = threading.Lock()
         # By id: what was asked for, and the coarse image once it is there.
         self._begun: dict[str, tuple[DrawRequest, Drawn | None]] = {}
+        # By thread: coarse images of its last step, whose rows the caller may not have taken yet.
+        self._coarse: list[list[Drawn]] = [[] for _ in range(self.num_threads)]
 
     @property
     def has_free_slots(self) -> bool:
@@ -69,7 +71,8 @@ class ChainEngine(Engine):
         return super().num_waiting + self._before.num_waiting
 
     def num_running(self, thread: int | None = None) -> int:
-        return super().num_running(thread) + self._before.num_running(thread)
+        coarse = self._coarse if thread is None else [self._coarse[thread]]
+        return super().num_running(thread) + self._before.num_running(thread) + sum(map(len, coarse))
 
     def add(self, request: DrawRequest) -> None:
         blank = np.zeros(self._coarse_shape(request), np.float32)
@@ -85,12 +88,19 @@ class ChainEngine(Engine):
         super().cancel(request_id)
 
     def step(self, thread: int = 0, room: int = sys.maxsize, interrupt: Interrupt | None = None) -> list[Output]:
-        """As `Engine.step`, of either stage; what is begun goes on before anything new begins."""
+        """As `Engine.step`, of either stage; what is begun goes on before anything new begins.
+
+        An image goes on in the step after the one that ended its coarse image: then the caller has taken that one's
+        rows, and another thread that draws on cannot hand in a later row before them.
+        """
+        ended, self._coarse[thread] = self._coarse[thread], []
+        for coarse in ended:
+            self._go_on(coarse)
         is_alone = not self._before.num_waiting and not self._before.num_running(thread)
         outputs = [self._labelled(output) for output in super().step(thread, room, interrupt if is_alone else None)]
         for output in self._before.step(thread, self._lanes[thread].room_left):
             if isinstance(output, Drawn):
-                self._go_on(output)
+                self._coarse[thread].append(output)
             else:
                 outputs.append(output)
         return outputs

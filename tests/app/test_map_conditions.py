@@ -146,3 +146,5 @@ def test_models_say_which_map_they_take(client: TestClient) -> None:
     conditioning = {model["id"]: model["conditioning"] for model in client.get("/v1/models").json()["data"]}
     assert conditioning["larger"] == SMALL
     assert conditioning["labelled"]["names"] == ["sky", "tree", "ground"]
+    model = client.get("/openapi.json").json()["components"]["schemas"]["ModelView"]
+    assert '{"kind": "map", "what": "image" or "labels"' in model["properties"]["conditioning"]["description"]

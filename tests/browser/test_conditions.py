@@ -87,17 +87,26 @@ def test_numbers_may_be_typed_in_place_of_an_image(visit: Visit, page: Page, sit
     page.get_by_label("Or its 4 numbers").fill("1, 0 0;")
     visit.submit()
     expect(visit.error("condition")).to_have_text(re.compile("has 3 numbers; `portraits` takes 4"))
+    expect(page.get_by_label("Or its 4 numbers")).to_have_attribute("aria-invalid", "true")
     page.get_by_label("Or its 4 numbers").fill("1, 0 0; -1")
     visit.submit()
     visit.wait_for("succeeded")
     expect(page.locator("#result-facts")).to_contain_text("an embedding · 2 images")
     assert job_of(page, site)["request"]["condition"] == {"embedding": [1, 0, 0, -1]}  # type: ignore[index]
+    choose(page, "toward", 2)
+    page.get_by_label("Steps on the path").fill("3")
+    visit.submit()
+    expect(page.locator("#result-facts")).to_contain_text("a path of 3 steps, the same random numbers · 3 images")
+    visit.wait_for("succeeded")
+    path = job_of(page, site)["request"]["condition"]["interpolate"]  # type: ignore[index]
+    assert path["from"] == {"embedding": [1, 0, 0, -1]} and "image" in path["to"]
 
 
 def test_a_map_is_chosen_and_made_as_small_as_the_model_takes_it(visit: Visit, page: Page, site: Site) -> None:
     visit.open(model=LARGER, n=2, seed=5)
     visit.submit()
     expect(visit.error("condition")).to_have_text("Choose a file for the map that the model is told.")
+    expect(page.locator("#map-file")).to_be_focused()
     choose(page, "map", 1, side=30)
     expect(page.locator("#map-facts")).to_have_text(
         re.compile(r"image 1\.png; resized to 4 × 4, made black and white for the model")
@@ -107,6 +116,25 @@ def test_a_map_is_chosen_and_made_as_small_as_the_model_takes_it(visit: Visit, p
     expect(page.locator("#result-facts")).to_contain_text("told a map of 4 × 4 · 2 images · seed 5")
     told = job_of(page, site)["request"]["condition"]["map"]  # type: ignore[index]
     assert (told["width"], told["height"], told["format"]) == (4, 4, "PNG")
+
+
+MIXED = """async (what) => {
+    const { convert } = await import("./preview.js");
+    const canvas = new OffscreenCanvas(20, 20);
+    const pen = canvas.getContext("2d");
+    pen.fillStyle = "black";
+    pen.fillRect(0, 0, 20, 20);
+    pen.fillStyle = "white";
+    pen.fillRect(3, 3, 8, 8);
+    const shape = { height: 8, width: 8, channels: 1, num_levels: 3, what };
+    return [...new Set(convert(canvas.transferToImageBitmap(), shape, false).data)].sort();
+}"""
+
+
+def test_labels_that_are_made_smaller_are_not_mixed(visit: Visit, page: Page) -> None:
+    visit.open(model=BINARY)
+    assert page.evaluate(MIXED, "image") == [0, 128, 255]
+    assert page.evaluate(MIXED, "labels") == [0, 255], "between the first label and the last there is none"
 
 
 def test_a_path_is_drawn_from_one_image_to_another(visit: Visit, page: Page, site: Site) -> None:

@@ -78,7 +78,7 @@ def test_the_examples_of_the_readme_work_when_pasted(lives: TwoLives, tmp_path: 
     answers = [
         readme_examples.run(block["command"].replace(readme_examples.WRITTEN_URL, url), tmp_path) for block in blocks
     ]
-    assert all(answers) and len(answers) == 5
+    assert all(answers) and len(answers) == 6
     assert '"state":"succeeded"' in answers[0]
     assert (tmp_path / "seven.png").read_bytes().startswith(b"\x89PNG")
 

@@ -245,6 +245,20 @@ def test_both_stages_together_take_no_more_images_than_there_is_room_for() -> No
     assert engine.num_running() == 3
 
 
+def test_no_thread_goes_on_with_an_image_before_the_rows_of_its_coarse_image_are_taken() -> None:
+    """They are by the next step of the thread that drew them, at the latest."""
+    model = chain(CHAINS["grey binary"])
+    engine = engine_of(model.stages(), 4, num_threads=2)
+    engine.add(request(CHAINS["grey binary"], model, "a", 8, 8))
+    rows = [output.row for output in engine.step(0) if isinstance(output, RowDrawn)]
+    while rows[-1:] != [3]:
+        rows = [output.row for output in engine.step(0) if isinstance(output, RowDrawn)]
+    assert not [output for _ in range(8) for output in engine.step(1)] and engine.busy
+    while engine.busy:
+        rows += [output.row for output in engine.step(0) if isinstance(output, RowDrawn)]
+    assert rows[-8:] == list(range(8))
+
+
 @every_interpreter
 def test_an_image_is_canceled_in_either_stage(interpreter: Interpreter) -> None:
     model = chain(CHAINS["grey binary"])
