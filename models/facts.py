@@ -91,7 +91,7 @@ class AgreementFacts:
     """How far the maps made of samples, by the rule that made those of the images, are from the maps that were told.
 
     Of an image the mean absolute difference in levels, of labels the share of places that have another one (0 to 1):
-    `told` over `num_samples` samples, each told the map of a test image; `another`: from the map of the next one.
+    `told` over `num_samples` samples, each told the map of a test image; `another`: from that of the test image before.
     """
 
     told: float
