@@ -9,15 +9,20 @@
 
 namespace {
 
-// Weights are fetched this many bytes before they are needed: they come from the second or third cache, and a processor
+// Weights are fetched so many bytes before they are needed: they come from the second or third cache, and a processor
 // fetches ahead by itself only to the end of a page of 4 kB.
-constexpr int kAhead = 4096;
+constexpr int kAhead = Vector::fetch_ahead;
 // One row has so little to compute that fetching ahead costs it more than it gains (20.3 us a pixel against 18.6).
 constexpr int kMinRowsToFetchAhead = 2;
 
+// A whole panel holds so many vectors; a tile is one panel or some of them, or a part of a panel that is cut.
+constexpr int kPanelVectors = Vector::panel / Vector::size;
+
+// `weights` are those of output `column`; `panel` is how many outputs stand beside each other for an input.
 template <int M, int N>
 inline void tile(const scanline::AffineCall& call, const float* weights, int panel, int row, int column) {
   constexpr int L = Vector::size;
+  const std::int64_t to_next_panel = std::int64_t{Vector::panel} * call.depth;
   Vector sum[M][N];
   begin_sums<M, N>(call, row, column, sum);
   for (int t = 0; t < call.num_taps; ++t) {
@@ -25,11 +30,13 @@ inline void tile(const scanline::AffineCall& call, const float* weights, int pan
     for (int m = 0; m < M; ++m) a[m] = call.sources[t * call.stride + row + m];
     const int width = call.tap_widths[t];
     for (int k = 0; k < width; ++k, weights += panel) {
-      if constexpr (M >= kMinRowsToFetchAhead)
-        for (int line = 0; line < N * L; line += scanline::kLanes)
-          __builtin_prefetch(reinterpret_cast<const char*>(weights + line) + kAhead);
       Vector w[N];
-      for (int n = 0; n < N; ++n) w[n] = Vector::load(weights + n * L);
+      for (int n = 0; n < N; ++n) {
+        const float* place = weights + n / kPanelVectors * to_next_panel + n % kPanelVectors * L;
+        if (M >= kMinRowsToFetchAhead && n * L % scanline::kLanes == 0)
+          __builtin_prefetch(reinterpret_cast<const char*>(place) + kAhead);
+        w[n] = Vector::load(place);
+      }
       for (int m = 0; m < M; ++m) {
         const Vector x = Vector::all(a[m][k]);
         for (int n = 0; n < N; ++n) sum[m][n] = fma(x, w[n], sum[m][n]);
@@ -39,41 +46,37 @@ inline void tile(const scanline::AffineCall& call, const float* weights, int pan
   write_sums<M, N>(call, row, column, sum);
 }
 
-// The rows row..row+M of one panel, whose `vectors` vectors are cut into tiles of at most tile_vectors(M).
-template <int M, int N = Vector::tile_vectors(M)>
-inline void panel_rows(const scanline::AffineCall& call, const float* weights, int panel, int row, int column) {
-  int vectors = panel / Vector::size;
-  for (; vectors >= N; vectors -= N, column += N * Vector::size, weights += N * Vector::size)
-    tile<M, N>(call, weights, panel, row, column);
+template <int N, int M = Vector::max_rows>
+inline void tile_of_rows(const scanline::AffineCall& call, const float* weights, int panel, int row, int num,
+                         int column) {
+  if constexpr (M * N <= Vector::max_sums)
+    if (num == M) return tile<M, N>(call, weights, panel, row, column);
+  if constexpr (M > 1) tile_of_rows<N, M - 1>(call, weights, panel, row, num, column);
+}
+
+// All rows of a tile's outputs before the next outputs: the weights of a narrow tile stay in the first cache meanwhile.
+template <int N>
+inline void columns(const scanline::AffineCall& call, const float* weights, int panel, int column) {
+  constexpr int width = N * Vector::size;
+  const int end = padded_width(call);
+  for (; end - column >= width; column += width) {
+    over_tiles(call.rows, [&](int row, int num) {
+      if (column == 0) fetch_rows(call, row + num, row + 2 * num);
+      tile_of_rows<N>(call, weights, panel, row, num, column);
+    });
+    weights += N < kPanelVectors ? width : std::int64_t{width} * call.depth;
+  }
   if constexpr (N > 1)
-    if (vectors > 0) {
-      // The rest of a panel, narrower than a tile.
-      constexpr int half = N == 8 ? 4 : N == 4 ? 2 : 1;
-      for (; vectors >= half; vectors -= half, column += half * Vector::size, weights += half * Vector::size)
-        tile<M, half>(call, weights, panel, row, column);
-      for (; vectors > 0; --vectors, column += Vector::size, weights += Vector::size)
-        tile<M, 1>(call, weights, panel, row, column);
-    }
+    if (column < end) columns<N / 2>(call, weights, N == kPanelVectors ? end - column : panel, column);
 }
 
 template <int M = Vector::max_rows>
-inline void rows_of_panel(const scanline::AffineCall& call, const float* weights, int panel, int row, int num,
-                          int column) {
-  if (num == M) panel_rows<M>(call, weights, panel, row, column);
-  else if constexpr (M > 1) rows_of_panel<M - 1>(call, weights, panel, row, num, column);
+inline void affine_rows(const scanline::AffineCall& call) {
+  if (call.rows == M || (M == Vector::max_rows && call.rows > M))
+    return columns<Vector::tile_vectors(M)>(call, call.weights, Vector::panel, 0);
+  if constexpr (M > 1) affine_rows<M - 1>(call);
 }
 
-inline void affine(const scanline::AffineCall& call) {
-  const float* weights = call.weights;
-  const int padded = padded_width(call);
-  for (int column = 0; column < padded; column += scanline::kPanel) {
-    const int panel = padded - column < scanline::kPanel ? padded - column : scanline::kPanel;
-    over_tiles(call.rows, [&](int row, int num) {
-      if (column == 0) fetch_rows(call, row + num, row + 2 * num);
-      rows_of_panel(call, weights, panel, row, num, column);
-    });
-    weights += static_cast<std::int64_t>(panel) * call.depth;
-  }
-}
+inline void affine(const scanline::AffineCall& call) { affine_rows(call); }
 
 }  // namespace

@@ -47,8 +47,8 @@ template <int M>
 inline void bf16_panels(const scanline::AffineCall& call, int row) {
   const float* weights = call.weights;
   const int padded = padded_width(call);
-  for (int column = 0; column < padded; column += scanline::kPanel) {
-    const int panel = padded - column < scanline::kPanel ? padded - column : scanline::kPanel;
+  for (int column = 0; column < padded; column += Vector::panel) {
+    const int panel = padded - column < Vector::panel ? padded - column : Vector::panel;
     switch (panel / 16) {
       case 4: bf16_tile<M, 4>(call, weights, panel, row, column); break;
       case 3: bf16_tile<M, 3>(call, weights, panel, row, column); break;

@@ -37,7 +37,7 @@ inline double fma_work(std::int64_t rounds) {
 }
 
 [[maybe_unused]] constexpr scanline::Kernels kernel_set(const char* name) {
-  return {name, affine, nullptr, pointwise,
+  return {name, Vector::panel, affine, nullptr, pointwise,
           {each_row<bernoulli>, each_row<categorical>, each_row<logistic_mixture>, mcgsm}, fma_work};
 }
 

@@ -6,8 +6,8 @@
 
 namespace scanline {
 
-// Packed weights: panels of kPanel outputs, the last one cut to a multiple of kLanes. A panel is [input][output].
-constexpr int kPanel = 64;
+// Packed weights: panels of `Kernels::panel` outputs, the last one cut to a multiple of kLanes. A panel is
+// [input][output].
 constexpr int kLanes = 16;
 constexpr int kTileRows = 6;  // at most
 constexpr int kMcgsmRows = 8;  // pixels that an MCGSM works at together
@@ -85,6 +85,7 @@ struct HeadCall {
 
 struct Kernels {
   const char* name;
+  int panel;  // outputs of a panel: a tile reads whole panels, so that what it reads lies together
   void (*affine)(const AffineCall&);
   // The same with weights packed as pairs of bfloat16, two inputs of one output in the place of a float; or null.
   void (*affine_bf16)(const AffineCall&);

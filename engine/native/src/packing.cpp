@@ -46,13 +46,13 @@ AlignedFloats pack_bias(const std::vector<float>& bias) {
 }
 
 void pack_weights(const Reader& reader, const std::vector<EncodedTap>& taps, const Operation& op, int residue,
-                  AlignedFloats& packed) {
+                  int whole_panel, AlignedFloats& packed) {
   const int num_outs = op.outs[0].width;
   const std::size_t start = packed.size();
   packed.resize(start + static_cast<std::size_t>(padded(num_outs)) * static_cast<std::size_t>(op.depth), 0.0f);
   float* next = packed.data() + start;
-  for (int column = 0; column < num_outs; column += kPanel) {
-    const int panel = std::min(kPanel, padded(num_outs) - column);
+  for (int column = 0; column < num_outs; column += whole_panel) {
+    const int panel = std::min(whole_panel, padded(num_outs) - column);
     for (std::size_t t = 0; t < taps.size(); ++t) {
       const int num_ins = op.tap_widths[t], up = taps[t].up;
       const int entry = residue / op.up % up * up + residue % op.up % up;

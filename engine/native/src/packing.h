@@ -9,8 +9,9 @@ namespace scanline {
 
 AlignedFloats pack_bias(const std::vector<float>& bias);
 
-// Appends the weights that positions of `residue` = (r mod up) * up + (c mod up) use.
+// Appends the weights that positions of `residue` = (r mod up) * up + (c mod up) use, in panels of `whole_panel`
+// outputs.
 void pack_weights(const Reader& reader, const std::vector<EncodedTap>& taps, const Operation& op, int residue,
-                  AlignedFloats& packed);
+                  int whole_panel, AlignedFloats& packed);
 
 }  // namespace scanline

@@ -62,7 +62,7 @@ void read_affine(Reader& reader, Operation& op, Program& program) {
   op.bias = pack_bias(reader.vector(bias, out_width));
   for (int residue = 0; residue < op.up * op.up; ++residue) {
     op.weights.push_back(program.weights.size());
-    pack_weights(reader, taps, op, residue, program.weights);
+    pack_weights(reader, taps, op, residue, program.kernels.panel, program.weights);
   }
 }
 
