@@ -35,7 +35,7 @@ class FitConfig:
         checkpoint_every: steps between checkpoints; what lies after the last one is lost to a kill and done again.
         patience: validations without an improvement after which the run stops.
         num_validation: images of the validation split used while training.
-        bf16: autocast of the network to bfloat16; the loss stays in float32.
+        bf16: autocast of the network to bfloat16 where the processor has units for it; the loss stays in float32.
         compile: let torch.compile (needs a C++ compiler) speed up the step.
         crop: side of the square crops that a density is trained on; 0 for a model of levels, which sees whole images.
         flip: mirror half of the crops left to right; of whole images, see mirrored ones too.

@@ -38,7 +38,8 @@ class Fit(pl.LightningModule):
         self.config = config
         self.model = build_model(config)
         self.encoder = encoder
-        if config.bf16:
+        self.bf16 = config.bf16 and has_bf16_units()
+        if self.bf16:
             self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         # In a tuple, so that it is no submodule: the averaged copy and the state dict know `model` alone.
         compiled = self.model.compiled_log_prob() if config.compile else self.model.log_prob
@@ -49,7 +50,7 @@ class Fit(pl.LightningModule):
     def nll(self, batch: Batch, log_prob: Callable[..., Tensor]) -> Tensor:
         """Mean -log_prob in nats of a batch."""
         images, labels = batch
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.config.bf16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
             return -log_prob(images, self.context(images, labels)).mean()
 
     def context(self, images: Tensor, labels: Tensor) -> Tensor | None:
@@ -94,6 +95,12 @@ class Fit(pl.LightningModule):
     def hours_so_far(self) -> float:
         """Wall-clock hours of training, interruptions left out."""
         return self.hours + (time.monotonic() - self.started) / 3600
+
+
+def has_bf16_units() -> bool:
+    """Whether this processor multiplies bfloat16 itself; where it does not, a step takes seven times as long."""
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(unit, False) for unit in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
 def build_model(config: FitConfig) -> Model:
