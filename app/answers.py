@@ -35,24 +35,20 @@ class JobError(Answer):
     message: str
 
 
-class ProgressView(Answer):
+class ProgressSummary(Answer):
     done: int = Field(description="Pixels drawn or scored so far, over all images, margins and coarse images.")
     total: int
+
+
+class ProgressView(ProgressSummary):
     rows: list[int] = Field(description="Finished rows of each image.")
 
 
-class RequestView(Answer):
-    """What was asked for, with everything that was left open filled in."""
-
+class RequestSummary(Answer):
     n: int
     seed: int | None = None
     temperature: float | None = None
     precision: Precision | None = None
-    condition: dict[str, Any] | None = Field(
-        None,
-        description='{"class": index}, {"tags": [names]}, {"embedding": [numbers]}, {"image": facts of the file}, '
-        '{"interpolate": {"from", "to", "steps"}}, {"each": true} or null.',
-    )
     height: int
     width: int
     channels: int
@@ -69,21 +65,36 @@ class RequestView(Answer):
         "image, which is told only of the known pixels on its grid. posterior: by `sweeps`, every known pixel does.",
     )
     per_pixel: bool | None = None
+
+
+class RequestView(RequestSummary):
+    """What was asked for, with everything that was left open filled in."""
+
+    condition: dict[str, Any] | None = Field(
+        None,
+        description='{"class": index}, {"tags": [names]}, {"embedding": [numbers]}, {"image": facts of the file}, '
+        '{"map": facts of the file}, {"interpolate": {"from", "to", "steps"}}, {"each": true} or null.',
+    )
     upload: dict[str, Any] | None = Field(None, description="Facts about the uploaded files.")
 
 
-class Links(Answer):
+class LinksSummary(Answer):
     self: str
     events: str
     cancel: str
-    images: list[str] | None = None
     zip: str | None = None
     npy: str | None = None
     grid: str | None = None
+
+
+class Links(LinksSummary):
+    images: list[str] | None = None
     maps: list[str] | None = None
 
 
-class JobView(Answer):
+class JobSummary(Answer):
+    """A job in a list: without whatever grows with its images or its condition, which the job at `links.self` has."""
+
     id: str
     object: Literal["job"] = "job"
     kind: Kind
@@ -96,8 +107,18 @@ class JobView(Answer):
     started_at: datetime | None
     finished_at: datetime | None
     expires_at: datetime
+    request: RequestSummary
+    progress: ProgressSummary
+    error: JobError | None
+    links: LinksSummary
+
+
+class JobView(JobSummary):
+    """A job with all that is known of it."""
+
     request: RequestView
     progress: ProgressView
+    links: Links
     result: list[dict[str, Any]] = Field(
         description="One entry for each finished image, in order of `sample`: `log_prob` in nats, `bits_per_dim`, and "
         "the `receipt` by which it can be made again. Of a density (`kind`: density) instead of these two "
@@ -108,13 +129,11 @@ class JobView(Answer):
         "`density_bits_per_pixel`, after the hole was first drawn and after each sweep. Their likelihood is that of "
         "the last image."
     )
-    error: JobError | None
-    links: Links
 
 
 class JobList(Answer):
     object: Literal["list"] = "list"
-    data: list[JobView]
+    data: list[JobSummary]
     next_cursor: str | None = Field(description="Give it as `cursor` for the next page; null on the last.")
 
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.catalog import shape_text
 from app.errors import ApiError, Code
-from app.given_maps import map_card
+from app.given_maps import check_map_size, map_card
 from app.levels import Size, to_levels, upload_facts
 from app.request_files import from_base64
 from app.request_models import UploadFields
@@ -54,8 +54,11 @@ class ConditionImages:
         return {**facts, "numbers": (self.card.conditioning or {}).get("size", 0)}
 
     def take_map(self, condition: dict[str, Any], param: str) -> dict[str, Any]:
-        """The same of {"map": base64}, which must have the size, the channels and the levels of the model's map."""
+        """The same of {"map": base64}, which must have the size, the channels and the levels of the model's map.
+
+        422, too, where that map is more than a worker holds."""
         fields, card = _fields(MapCondition, condition, param), map_card(self.card, self.size)
+        check_map_size(self.card, self.size, f"{param}.map")
         is_labels = (self.card.conditioning or {})["what"] == "labels"
         if fields.fit == "resize" and is_labels:
             message = f"`{param}.fit` is resize, but between labels there is nothing: send {shape_text(card)}."

@@ -1,11 +1,29 @@
 """The map that a model is told, as its card describes it: a small image, or a label of every pixel."""
 
 import dataclasses
+import math
 
 from app.catalog import shape_text
 from app.condition_values import listed
+from app.errors import ApiError, Code
 from app.levels import Size, value_list
-from worker.protocol import Card
+from worker.protocol import MAX_MAP_NUMBERS, Card
+
+
+def check_map_size(card: Card, size: Size, param: str) -> None:
+    """Raises 422 where the map of an image of that size is more than a worker holds."""
+    told = card.conditioning or {}
+    rows, columns = (-(-side >> told["level"]) for side in size)
+    numbers = told["num_levels"] if told["what"] == "labels" else told["channels"]
+    most = MAX_MAP_NUMBERS // numbers
+    if rows * columns > most:
+        side = math.isqrt(most) << told["level"]
+        message = (
+            f"`{card.id}` is told {numbers} numbers at each of the {columns}x{rows} places of the map of an image of "
+            f"{size[1]}x{size[0]} pixels, which is too large: {most} places are taken, as an image of {side}x{side} "
+            "pixels has."
+        )
+        raise ApiError(Code.INVALID_FIELD, message, param=param)
 
 
 def map_card(card: Card, size: Size | None) -> Card:

@@ -64,7 +64,7 @@ def get_npy(job_id: str, services: WithServices, if_none_match: IfNoneMatch = No
     were drawn, whose whole part from 0 to 255 a PNG shows."""
     record = find_finished(services, job_id)
     request = record.request
-    images = (levels_of(services.records.canvas(job_id, k), request) for k in range(request.n))
+    images = (levels_of(canvas_of(services, record, k), request) for k in range(request.n))
     shape = (request.n, request.height, request.width, request.channels)
     body = npy(images, shape, "<f4" if request.is_density else "u1")
     return immutable(body, "application/octet-stream", record, if_none_match, f"{job_id}.npy")
@@ -73,7 +73,7 @@ def get_npy(job_id: str, services: WithServices, if_none_match: IfNoneMatch = No
 @router.get("/grid", summary="All images on one sheet (PNG)", responses=file_answer("image/png"))
 def get_grid(job_id: str, services: WithServices, if_none_match: IfNoneMatch = None) -> Response:
     record = find_finished(services, job_id)
-    images = (levels_of(services.records.canvas(job_id, k), record.request) for k in range(record.request.n))
+    images = (levels_of(canvas_of(services, record, k), record.request) for k in range(record.request.n))
     body = grid_png(images, record.request, [sample["receipt"] for sample in record.samples])
     return immutable(body, "image/png", record, if_none_match, f"{job_id}.png")
 
@@ -109,7 +109,17 @@ def is_swept(record: JobRecord, k: int) -> bool:
 
 
 def one_png(services: Services, record: JobRecord, k: int) -> bytes:
-    return sample_png(services.records.canvas(record.id, k), record.request, finished(record, k)["receipt"])
+    receipt = finished(record, k)["receipt"]
+    return sample_png(canvas_of(services, record, k), record.request, receipt)
+
+
+def canvas_of(services: Services, record: JobRecord, k: int) -> bytes:
+    """Of a finished sample: it is there as long as the job is."""
+    canvas = services.records.canvas(record.id, k)
+    if not canvas:
+        services.records.get(record.id)  # raises: the job was deleted since its record was read
+        raise ApiError(Code.NOT_DRAWN_YET, f"Image {k} has gone from the store; send the request again.", param="k")
+    return canvas
 
 
 def file_name(record: JobRecord, k: int) -> str:

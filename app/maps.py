@@ -54,6 +54,7 @@ def find_map(services: Services, job_id: str, k: int) -> tuple[JobRecord, np.nda
         raise ApiError(Code.NOT_FOUND, message, param="k")
     data = services.records.score_map(job_id, k)
     if data is None:
+        services.records.get(job_id)  # raises if the job was deleted since its record was read
         raise ApiError(Code.NOT_DRAWN_YET, f"Image {k} is not scored; the job is {record.state}.", param="k")
     log_prob = np.frombuffer(data, "<f4").reshape(request.height, request.width, request.channels)
     return record, log_prob

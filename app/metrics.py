@@ -64,6 +64,10 @@ class StoreCollector(Collector):
         yield GaugeMetricFamily("scanline_workers", "Workers with a fresh heartbeat", value=len(workers))
 
 
+# Every label is kept for ever, and a client may call its method as it likes.
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
 class MetricsMiddleware:
     """Counts each request under its route's template, so that ids do not become labels."""
 
@@ -80,8 +84,9 @@ class MetricsMiddleware:
             if message["type"] == "http.response.start":
                 route = getattr(scope.get("route"), "path", "other")
                 metrics: Metrics = scope["app"].state.services.metrics
-                metrics.requests.labels(scope["method"], route, message["status"]).inc()
-                metrics.seconds.labels(scope["method"], route).observe(time.perf_counter() - began)
+                method = scope["method"] if scope["method"] in METHODS else "other"
+                metrics.requests.labels(method, route, message["status"]).inc()
+                metrics.seconds.labels(method, route).observe(time.perf_counter() - began)
             await send(message)
 
         await self.app(scope, receive, observed)

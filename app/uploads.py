@@ -16,7 +16,8 @@ from app.errors import ApiError, Code
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA")
-PNG_START = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PNG_START = PNG_SIGNATURE + b"\x00\x00\x00\rIHDR"
 
 # Pillow's own guard warns at one size and raises at another; ours is a setting and is checked before any decoding.
 Image.MAX_IMAGE_PIXELS = None
@@ -63,8 +64,10 @@ def decode(data: bytes, param: str, max_pixels: int) -> Upload:
 
 def check_png(data: bytes, param: str, max_pixels: int) -> None:
     """Before Pillow, which reads all chunks up to the pixels, and cuts 16-bit RGB down to 8 bits without a word."""
-    if len(data) < 33 or not data.startswith(PNG_START):
+    if not data.startswith(PNG_SIGNATURE):
         return
+    if len(data) < 33 or not data.startswith(PNG_START):  # Pillow would look for the header further on
+        raise not_taken(param, "is a PNG that does not begin with its header")
     width, height, bit_depth = struct.unpack_from(">IIB", data, len(PNG_START))
     check_size(width, height, param, max_pixels)
     if bit_depth > 8:

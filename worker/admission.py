@@ -25,7 +25,7 @@ from models.strict_json import as_json
 from worker.contexts import one_hot
 from worker.embedding import embed
 from worker.loaded_model import Draining, LoadedModel, LoadedModels, NoSuchPrecision
-from worker.protocol import Card, Precision
+from worker.protocol import MAX_MAP_NUMBERS, Card, Precision
 from worker.work import draws_in
 
 log = logging.getLogger(__name__)
@@ -45,6 +45,7 @@ def admit(directory: Path, models: LoadedModels) -> Card:
         sha256 = config.weights_sha256
         if config.id != directory.name:  # a link under another name: jobs go by the id, and would find nobody
             raise BundleError(f"id {config.id!r} must be the name of the folder, {directory.name!r}")
+        _check_map(config)
         with models.use(directory, config.id, sha256) as loaded:
             height, width = image_size(config)
             stages = loaded.model.stages()
@@ -62,6 +63,18 @@ def admit(directory: Path, models: LoadedModels) -> Card:
         log.exception("the admission of %s failed", directory.name)
         reason = f"the admission test failed: {type(error).__name__}: {error}"
     return Card(id=directory.name, sha256=sha256, status="refused", reason=reason)
+
+
+def _check_map(config: BundleConfig) -> None:
+    """Raise `BundleError` where images have one size, and their map is more than any request may have."""
+    if isinstance(config.conditioning, ByMap) and isinstance(config.image, ImageShape):
+        rows, columns = config.conditioning.shape(config.image.height, config.image.width)
+        numbers = rows * columns * config.conditioning.num_numbers
+        if numbers > MAX_MAP_NUMBERS:
+            raise BundleError(
+                f"the map of an image, {columns}x{rows} places, holds {numbers} numbers; at most {MAX_MAP_NUMBERS} are "
+                "taken: fewer labels, a smaller image or a higher level would be right"
+            )
 
 
 def _check_encoder(loaded: LoadedModel) -> None:

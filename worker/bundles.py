@@ -1,6 +1,7 @@
 """The bundles folder: what lies in it now, what was admitted, what was refused and why."""
 
 import logging
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ class Entry:
 
 
 class Bundles:
-    """Looked at every few seconds by one thread; read by all.
+    """Looked at every few seconds by one thread; read by all, any of which may `refuse` what it cannot load.
 
     Args:
         admit: from a folder to its card.
@@ -32,7 +33,8 @@ class Bundles:
 
     def __init__(self, root: Path, admit: Callable[[Path], Card], on_change: Callable[[], None]) -> None:
         self._root, self._admit, self._on_change = root, admit, on_change
-        self._entries: dict[str, Entry] = {}
+        self._entries: dict[str, Entry] = {}  # never changed in place
+        self._lock = threading.Lock()
         self._seen: dict[str, Fingerprint] | None = None
         self._gone: set[str] = set()
 
@@ -65,6 +67,21 @@ class Bundles:
         entry = self._entries.get(model_id)
         return entry if entry is not None and entry.card.status == "admitted" else None
 
+    def refusal(self, model_id: str) -> str | None:
+        """Why the bundle of that id is refused; None if it is not."""
+        entry = self._entries.get(model_id)
+        return entry.card.reason if entry is not None and entry.card.status == "refused" else None
+
+    def refuse(self, entry: Entry, reason: str) -> None:
+        """An admitted bundle turned out to be broken: refuse it until its folder changes."""
+        card = Card(id=entry.card.id, sha256=entry.card.sha256, status="refused", reason=reason)
+        with self._lock:
+            if self._entries.get(card.id) is not entry:  # looked at again, or refused by another thread, meanwhile
+                return
+            self._entries = {**self._entries, card.id: Entry(entry.directory, entry.fingerprint, card)}
+        log.warning("refused %s: %s", card.id, reason)
+        self._on_change()
+
     def admitted(self) -> set[str]:
         return {name for name in list(self._entries) if self.find(name)}
 
@@ -87,17 +104,27 @@ class Bundles:
             self._gone.add(name)
         else:
             log.warning("refused %s: %s", name, card.reason)
-        self._entries = {**self._entries, name: Entry(self._root / name, now, card)}
+        with self._lock:
+            self._entries = {**self._entries, name: Entry(self._root / name, now, card)}
         self._on_change()
 
     def _forget(self, name: str) -> None:
         log.info("%s is gone", name)
-        self._entries = {other: entry for other, entry in self._entries.items() if other != name}
+        with self._lock:
+            self._entries = {other: entry for other, entry in self._entries.items() if other != name}
         self._on_change()
 
 
 def fingerprint(directory: Path) -> Fingerprint:
     """Name, time and size of the bundle's files."""
     files = [directory / name for name in (CONFIG_FILE, WEIGHTS_FILE, CARD_FILE)]
-    stats = [(file.name, file.stat()) for file in files if file.exists()]
-    return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in stats)
+    return tuple((file.name, *_time_and_size(file)) for file in files)
+
+
+def _time_and_size(file: Path) -> tuple[int, int]:
+    """(0, -1) of a file that is missing or cannot be looked at: why, its admission says."""
+    try:
+        stat = file.stat()
+    except OSError:
+        return 0, -1
+    return stat.st_mtime_ns, stat.st_size

@@ -13,7 +13,7 @@ from engine.engine import Engine, Interpreter
 from engine.native.encode import NoKernel
 from engine.native.library import NativeError, NotBuilt
 from models.base import Model
-from models.bundle import load_bundle
+from models.bundle import Bundle, load_bundle
 from models.bundle_config import WEIGHTS_FILE, BundleConfig, BundleError
 from models.encoder import Encoder
 from models.mcgsm_program import clipped
@@ -87,7 +87,7 @@ class LoadedModels:
         Whoever waits for room holds the turn, so a busy model cannot keep the others out for ever.
 
         Raises:
-            BundleError: the folder no longer holds that bundle. Draining.
+            BundleError: the folder no longer holds that bundle, or what it holds cannot be loaded. Draining.
         """
         with self._turn:
             loaded = self._find(model_id, sha256) or self._load(directory, model_id, sha256)
@@ -148,8 +148,7 @@ class LoadedModels:
     def _load(self, directory: Path, model_id: str, sha256: str) -> LoadedModel:
         memory_bytes = estimated_bytes(directory)
         self._make_room(memory_bytes)
-        bundle = load_bundle(directory)
-        engine = self.engine(bundle.model.stages())
+        bundle, engine = self._built(directory)
         loaded = LoadedModel(bundle.config, bundle.model, engine, memory_bytes, users=1, encoder=bundle.encoder)
         if loaded.key != (model_id, sha256):
             raise BundleError(f"{directory.name} was exchanged while it was being loaded")
@@ -157,6 +156,17 @@ class LoadedModels:
             self._models[loaded.key] = loaded
         log.info("loaded %s: %s, %d threads", model_id, engine.profile, engine.num_threads)
         return loaded
+
+    def _built(self, directory: Path) -> tuple[Bundle, Engine]:
+        """Whatever a strange bundle provokes, it is refused: a job that met anything else would be sent for ever."""
+        try:
+            bundle = load_bundle(directory)
+            return bundle, self.engine(bundle.model.stages())
+        except BundleError:
+            raise
+        except Exception as error:
+            log.exception("loading %s failed", directory.name)
+            raise BundleError(f"it cannot be loaded: {type(error).__name__}: {error}") from error
 
     def _make_room(self, memory_bytes: int) -> None:
         with self._changed:
@@ -177,5 +187,7 @@ class LoadedModels:
 def estimated_bytes(directory: Path) -> int:
     """What a loaded bundle occupies: its weights as the model's parameters, in its program, packed in float32 and in
     bfloat16, and the rows of its slots. Measured: 4.9 times the file, of 15 layers x 128 in two threads."""
-    weights = directory / WEIGHTS_FILE
-    return 5 * weights.stat().st_size if weights.exists() else 0
+    try:
+        return 5 * (directory / WEIGHTS_FILE).stat().st_size
+    except OSError:  # what is wrong with it, loading says
+        return 0

@@ -60,8 +60,15 @@ return {'created', id, record(id)}
 READ = (
     PRELUDE
     + """
+return record(ARGV[1])
+"""
+)
+
+OUTLINES = (
+    PRELUDE
+    + """
 local found = {}
-for i, id in ipairs(ARGV) do found[i] = record(id) end
+for i, id in ipairs(ARGV) do found[i] = outline(id) end
 return found
 """
 )

@@ -41,11 +41,17 @@ local function leave_running(id, lifetime_ms)
 end
 
 -- A job as `job_record.read_record` takes it: two hashes, each as a list of names and values, and its place in line.
-local function record(id)
+-- In an outline the second, of its samples, is empty.
+local function outline(id)
   local key = job_key(id)
   local model = redis.call('HGET', key, 'model')
-  return {redis.call('HGETALL', key), redis.call('HGETALL', key .. ':samples'),
-    model and redis.call('ZRANK', P .. 'queue:' .. model, id)}
+  return {redis.call('HGETALL', key), {}, model and redis.call('ZRANK', P .. 'queue:' .. model, id)}
+end
+
+local function record(id)
+  local found = outline(id)
+  found[2] = redis.call('HGETALL', job_key(id) .. ':samples')
+  return found
 end
 
 local function remove(id, tomb_ms)

@@ -45,6 +45,10 @@ UNITS = {"exact": "nats", "bound": "nats", "density": "bit/px of a density"}
 """The unit of a likelihood by its kind. A density is log2 p a pixel for pixels scaled to [0, 1), higher is better: it
 may not stand beside the nats and bits/dim of a model of levels."""
 
+MAX_MAP_NUMBERS = 1 << 22
+"""How many numbers a model may be told of one image by a map: every slot, and every job in hand, holds them as float32,
+16 MiB. A megapixel of colour fits; of 256 labels, each of which is a number of every place, 128x128 places do."""
+
 T = TypeVar("T", bound="JobRequest | Card | WorkerReport")
 
 

@@ -51,8 +51,16 @@ def receipt(
         facts["clip"] = request.clip
     if request.kind == "completion":
         facts |= {"known_rows": request.known_rows, "conditioning": conditioning}
-    optional = {"upload": request.upload, "client": request.client}
+    optional = {"upload": _upload(request, k), "client": request.client}
     return facts | {name: value for name, value in optional.items() if value is not None}
+
+
+def _upload(request: JobRequest, k: int) -> dict[str, Any] | None:
+    """Facts of the uploaded file; of a score, whose every image is a file, of that image's own."""
+    upload = request.upload
+    if request.kind != "score" or upload is None or "images" not in upload:
+        return upload
+    return {**upload, "images": [upload["images"][k]]}
 
 
 def _condition(request: JobRequest, k: int, context: Vector | None) -> dict[str, Any]:

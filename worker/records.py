@@ -94,9 +94,10 @@ class Records:
 
     def get(self, job_id: str) -> JobRecord:
         """Raises UnknownJob or ExpiredJob."""
-        record = self._read([job_id])[0]
-        if record is not None:
-            return record
+        _check(job_id)
+        found = self._run(lua.READ, job_id)
+        if found[0]:
+            return read_record(job_id, *found)
         if self.client.exists(f"{PREFIX}tomb:{job_id}"):
             raise ExpiredJob(job_id)
         raise UnknownJob(job_id)
@@ -104,22 +105,28 @@ class Records:
     def list_jobs(
         self, status: State | None = None, limit: int = 20, cursor: str | None = None
     ) -> tuple[list[JobRecord], str | None]:
-        """Newest first. `cursor` is what the call before returned; ValueError if it is not."""
+        """Newest first, without what is known of single samples: `samples` is empty and `progress.rows` 0.
+
+        `cursor` is what the call before returned; ValueError if it is not.
+        """
         index = PREFIX + (f"state:{status}" if status else "jobs")
         below = f"({int(cursor)}" if cursor else "+inf"
         found: list[Any] = self.client.zrevrangebyscore(index, below, "-inf", start=0, num=limit + 1, withscores=True)
         page = found[:limit]
-        records = self._read([job_id.decode() for job_id, _ in page])
+        ids = [job_id.decode() for job_id, _ in page]
+        outlines = zip(ids, self._run(lua.OUTLINES, *ids), strict=True)
         next_cursor = str(int(page[-1][1])) if len(found) > limit else None
-        return [record for record in records if record is not None], next_cursor
+        return [read_record(job_id, *outline) for job_id, outline in outlines if outline[0]], next_cursor
 
     def cancel(self, job_id: str) -> JobRecord:
         """A queued job ends now, a running one within a flush of its worker; an ended one stays as it is."""
+        _check(job_id)
         self._run(lua.CANCEL, job_id, self.limits.lifetime_ms)
         return self.get(job_id)
 
     def delete(self, job_id: str) -> None:
         """Cancel if live, remove all data. Raises UnknownJob; deleting twice is no error."""
+        _check(job_id)
         if not self._run(lua.DELETE, job_id, self.limits.lifetime_ms):
             raise UnknownJob(job_id)
 
@@ -181,12 +188,14 @@ class Records:
             "queued": dict(zip(models, counts[len(STATES) :], strict=True)),
         }
 
-    def _read(self, job_ids: list[str]) -> list[JobRecord | None]:
-        found = zip(job_ids, self._run(lua.READ, *job_ids), strict=True)
-        return [read_record(job_id, *parts) if parts[0] else None for job_id, parts in found]
-
     def _run(self, script: str, *args: Any) -> Any:
         return self.client.eval(script, 0, *args)
+
+
+def _check(job_id: str) -> None:
+    """Anything may be asked for; `{id}:events` would name another key of a job."""
+    if not job_id.isalnum():
+        raise UnknownJob(job_id)
 
 
 @functools.lru_cache(maxsize=64)  # it is read with every request and changes with every heartbeat

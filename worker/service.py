@@ -27,7 +27,7 @@ from worker.engine_threads import EngineThreads
 from worker.leases import Leases
 from worker.loaded_model import Draining, LoadedModel, LoadedModels
 from worker.periodic import Periodic
-from worker.protocol import TASK_DRAW, TERMINAL_STATES, Card, JobRequest, WorkerReport, queue_of
+from worker.protocol import TASK_DRAW, TERMINAL_STATES, Card, ErrorCode, JobRequest, WorkerReport, queue_of
 from worker.reaper import Reaper
 from worker.receipts import software_version
 from worker.records import ExpiredJob, Records, UnknownJob
@@ -130,13 +130,18 @@ class Worker:
         try:
             with self._models.use(entry.directory, request.model, request.sha256) as loaded:
                 return self._run(job_id, loaded, request)
-        except BundleError:
+        except BundleError as error:
+            self._bundles.refuse(entry, str(error))
             return self._turn_away(job_id, request)
         except Draining:
             return "requeue"
 
     def _run(self, job_id: str, loaded: LoadedModel, request: JobRequest) -> Fate:
-        engine = self._models.engine_of(loaded, request.precision, request.clip is not None)
+        try:
+            engine = self._models.engine_of(loaded, request.precision, request.clip is not None)
+        except Exception as error:  # unclaimed, the job would be sent again for ever
+            log.exception("job %s: there is no engine for it", job_id)
+            return self._fail(job_id, "engine_failed", f"there is no engine for this job: {error}")
         attempt = self._claim(job_id, engine.profile)
         if attempt is None:
             return "done"
@@ -157,14 +162,18 @@ class Worker:
         """A job for a bundle that is not here: left for a worker that has it, failed if there is none."""
         if self._is_offered_elsewhere(request):
             return "done"
+        model, entry = request.model, self._bundles.find(request.model)
+        if entry and entry.card.sha256 == request.sha256:
+            return self._fail(job_id, "model_unavailable", f"no worker draws {model} in {request.precision} any more")
+        if entry:
+            return self._fail(job_id, "model_changed", f"the weights {request.sha256} of {model} were replaced")
+        reason = self._bundles.refusal(model)
+        message = f"{model} was removed" if reason is None else f"{model} is not served any more: {reason}"
+        return self._fail(job_id, "model_unavailable", message)
+
+    def _fail(self, job_id: str, code: ErrorCode, message: str) -> Fate:
         if (attempt := self._claim(job_id, profile="")) is not None:
-            entry = self._bundles.find(request.model)
-            if entry and entry.card.sha256 == request.sha256:
-                attempt.fail("model_unavailable", f"no worker draws {request.model} in {request.precision} any more")
-            elif entry:
-                attempt.fail("model_changed", f"the weights {request.sha256} of {request.model} were replaced")
-            else:
-                attempt.fail("model_unavailable", f"{request.model} was removed")
+            attempt.fail(code, message)
             attempt.ending.result()
         return "done"
 

@@ -59,3 +59,10 @@ def test_requests_are_counted_by_route_not_by_id(client: TestClient) -> None:
     client.get("/v1/jobs/one")
     client.get("/v1/jobs/two")
     assert metrics(client)[name, labels] == before + 2
+
+
+def test_a_method_that_nobody_knows_is_no_label(client: TestClient) -> None:
+    for method in ("BREW", "WHEN"):
+        assert client.request(method, "/v1/jobs").status_code == 405
+    methods = {labels.split(",")[0] for name, labels in metrics(client) if name == "scanline_http_requests_total"}
+    assert "method=other" in methods and not methods & {"method=BREW", "method=WHEN"}

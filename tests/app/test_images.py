@@ -11,6 +11,7 @@ from PIL import Image
 
 from tests.app.parts import draw
 from worker.leases import Leases
+from worker.records import JobRecord, Records
 
 ASK = {"model": "ink", "n": 3, "seed": 5}
 
@@ -93,3 +94,29 @@ def test_a_colour_image_keeps_its_channels(client: TestClient, leases: Leases) -
     job_id = client.post("/v1/samples", json=ask).json()["id"]
     images = draw(leases, job_id)
     assert (np.asarray(opened(client.get(f"/v1/jobs/{job_id}/images/0").content)) == images[0]).all()
+
+
+@pytest.mark.parametrize("path", ["images/0", "images.zip", "images.npy", "grid"])
+def test_a_job_that_is_deleted_while_its_images_are_read_is_gone(
+    client: TestClient, drawn: tuple[str, list[np.ndarray]], monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    found = Records.get
+
+    def found_and_deleted(records: Records, job_id: str) -> JobRecord:
+        record = found(records, job_id)
+        records.delete(job_id)
+        return record
+
+    monkeypatch.setattr(Records, "get", found_and_deleted)
+    answer = client.get(f"{drawn[0]}/{path}")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (410, "job_expired")
+
+
+@pytest.mark.parametrize("path", ["images/1", "images.zip", "images.npy", "grid"])
+def test_an_image_that_the_store_has_lost_is_missed_by_name(
+    client: TestClient, drawn: tuple[str, list[np.ndarray]], records: Records, path: str
+) -> None:
+    assert records.client.delete(f"scanline:{drawn[0].replace('/v1/jobs/', 'job:')}:canvas:1") == 1
+    answer = client.get(f"{drawn[0]}/{path}")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_drawn_yet")
+    assert "Image 1 has gone" in answer.json()["detail"]

@@ -1,10 +1,14 @@
 """Looking at jobs, canceling and deleting them."""
 
+import json
+from typing import Any
+
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.app.parts import draw
-from worker.leases import Leases
+from tests.app.parts import CARDS, draw, publish
+from worker.leases import Leases, SampleResult, Update
+from worker.protocol import Card
 
 ASK = {"model": "clothes", "condition": {"class": 0}, "n": 2}
 
@@ -51,6 +55,37 @@ def test_the_list_can_be_cut_to_one_state(client: TestClient, leases: Leases) ->
         for state in ("succeeded", "queued", "failed")
     }
     assert found == {"succeeded": [done], "queued": [waiting], "failed": []}
+
+
+def test_the_list_leaves_out_what_may_be_long_and_the_job_keeps_it(client: TestClient, leases: Leases) -> None:
+    size = 4096
+    told = {"kind": "embedding", "size": size, "normalised": False, "takes_image": False}
+    publish(
+        leases, (*CARDS, Card("told", "70" * 32, "admitted", None, height=4, width=4, channels=1, conditioning=told))
+    )
+    ask = {"model": "told", "condition": {"embedding": [0.123456789] * size}, "n": 8}
+    job_id = client.post("/v1/samples", json=ask).json()["id"]
+    claim = leases.claim(job_id, "worker", "token", "profile")
+    assert claim is not None
+    results = [SampleResult(k, json.dumps({"sample": k, "trace": [-1.5] * 1001})) for k in range(8)]
+    leases.flush([Update(job_id, claim.attempt, results=results, next_state="succeeded")])
+    job = client.get(f"/v1/jobs/{job_id}").json()
+    assert [len(result["trace"]) for result in job["result"]] == [1001] * 8
+    assert len(job["request"]["condition"]["embedding"]) == size
+    answer = client.get("/v1/jobs")
+    assert len(answer.content) < 2000
+    (listed,) = answer.json()["data"]
+    left_out = {"result", "request.condition", "request.upload", "progress.rows", "links.images", "links.maps"}
+    assert flat(job) - flat(listed) == left_out
+    assert all(listed[name] == job[name] for name in ("id", "state", "created_at", "finished_at", "error"))
+    assert listed["request"].items() <= job["request"].items() and listed["links"].items() <= job["links"].items()
+    told_of_it = client.get("/openapi.json").json()["paths"]["/v1/jobs"]["get"]["description"]
+    assert all(f"`{name}`" in told_of_it for name in left_out)
+
+
+def flat(job: dict[str, Any]) -> set[str]:
+    """The names of a job's members, and of the members of its objects."""
+    return set(job) | {f"{name}.{member}" for name in job if isinstance(job[name], dict) for member in job[name]}
 
 
 @pytest.mark.parametrize(
@@ -100,6 +135,15 @@ def test_an_unknown_job_is_404(client: TestClient, path: str) -> None:
     answer = client.request(method, f"/v1/jobs/nobody{path}")
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "unknown_job")
     assert client.delete("/v1/jobs/nobody").status_code == 404
+
+
+@pytest.mark.parametrize("part", ["events", "samples", "canvas:0", ""])
+def test_a_part_of_a_job_in_the_store_is_no_job(client: TestClient, leases: Leases, part: str) -> None:
+    job_id = submitted(client)
+    draw(leases, job_id)
+    for method, path in (("GET", ""), ("GET", "/images/0"), ("GET", "/events"), ("POST", "/cancel"), ("DELETE", "")):
+        answer = client.request(method, f"/v1/jobs/{job_id}:{part}{path}")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "unknown_job")
 
 
 def test_a_failed_job_says_why(client: TestClient, leases: Leases) -> None:

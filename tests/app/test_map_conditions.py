@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
+from app.errors import ApiError
+from app.given_maps import check_map_size
 from tests.app.parts import CLOTHES, black_and_white, image_file, publish
 from tests.app.test_conditions import base64_of, post, refused
 from worker.leases import Leases
@@ -22,12 +24,18 @@ LABELLED = dataclasses.replace(
 COLOURED = dataclasses.replace(LARGER, id="coloured", sha256="c0" * 32, conditioning={**SMALL, "channels": 3})
 SAME_SIZE = dataclasses.replace(LARGER, id="same-size", sha256="5a" * 32, conditioning={**SMALL, "level": 0})
 ANY_SIZE = dataclasses.replace(LARGER, id="any-size", sha256="a1" * 32, height=None, width=None, num_levels=256)
+MANY = dataclasses.replace(
+    ANY_SIZE,
+    id="many",
+    sha256="3a" * 32,
+    conditioning={**LABELS, "num_levels": 256, "names": [str(k) for k in range(256)]},
+)
 GREYS = np.arange(12, dtype=np.uint8).reshape(4, 3) * 20
 
 
 @pytest.fixture
 def client(running_app: TestClient, leases: Leases) -> TestClient:
-    publish(leases, (LARGER, LABELLED, COLOURED, SAME_SIZE, ANY_SIZE, CLOTHES))
+    publish(leases, (LARGER, LABELLED, COLOURED, SAME_SIZE, ANY_SIZE, MANY, CLOTHES))
     return running_app
 
 
@@ -66,6 +74,25 @@ def test_the_map_of_an_image_of_any_size_is_as_large_as_that_asks_for(client: Te
     assert "is 3x4 pixels and 3x5 are needed" in refused(answer)[3]
     answer = post(client, "any-size", height=7, width=5, margin=2, condition=given(pixels))
     assert refused(answer)[:3] == (422, "invalid_field", "margin")
+
+
+def test_a_map_that_a_worker_cannot_hold_is_refused_before_it_is_sent(client: TestClient) -> None:
+    """256 labels are 256 numbers of a place."""
+    largest, larger = np.zeros((128, 128), np.uint8), np.zeros((128, 129), np.uint8)
+    assert post(client, "many", height=128, width=128, condition=given(largest)).status_code == 202
+    own, told = base64_of(image_file(larger)), given(larger)
+    data = {"model": "many", "rows": "3", "condition": json.dumps(told)}
+    for answer in (
+        post(client, "many", height=128, width=129, condition=told),
+        client.post("/v1/scores", json={"model": "many", "images": [own], "condition": told}),
+        client.post("/v1/completions", data=data, files={"image": image_file(larger)}),
+    ):
+        status, code, param, message = refused(answer)
+        assert (status, code, param) == (422, "invalid_field", "condition.map")
+        assert "16384 places are taken, as an image of 128x128 pixels has" in message
+    coarse = {**LABELS, "level": 2, "num_levels": 256}
+    with pytest.raises(ApiError, match=r"128x129 places of the map of an image of 512x513 .* an image of 512x512"):
+        check_map_size(dataclasses.replace(MANY, conditioning=coarse), (513, 512), "map")
 
 
 def test_scores_and_completions_keep_their_own_uploads_first(client: TestClient, leases: Leases) -> None:

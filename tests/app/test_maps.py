@@ -10,6 +10,7 @@ from PIL import Image
 
 from tests.app.parts import grey, image_file, result
 from worker.leases import Leases, Update
+from worker.records import JobRecord, Records
 
 LOG_PROB = -np.arange(48, dtype="<f4").reshape(8, 6, 1) / 10
 
@@ -40,6 +41,22 @@ def test_the_picture_is_bright_where_the_image_surprises(client: TestClient, lea
 @pytest.mark.parametrize("path", ["maps/1", "maps/1.npy"])
 def test_a_map_beyond_n_is_not_found(client: TestClient, leases: Leases, path: str) -> None:
     assert client.get(f"{scored(client, leases)}/{path}").json()["error"]["code"] == "not_found"
+
+
+@pytest.mark.parametrize("path", ["maps/0", "maps/0.npy"])
+def test_a_job_that_is_deleted_while_its_map_is_read_is_gone(
+    client: TestClient, leases: Leases, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    job, found = scored(client, leases), Records.get
+
+    def found_and_deleted(records: Records, job_id: str) -> JobRecord:
+        record = found(records, job_id)
+        records.delete(job_id)
+        return record
+
+    monkeypatch.setattr(Records, "get", found_and_deleted)
+    answer = client.get(f"{job}/{path}")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (410, "job_expired")
 
 
 def test_without_per_pixel_there_is_no_map(client: TestClient, leases: Leases) -> None:

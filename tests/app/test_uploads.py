@@ -131,6 +131,19 @@ def test_a_bomb_of_many_colour_profiles_is_refused_before_any_is_inflated() -> N
         assert "several colour profiles" in refusal(bomb).message
 
 
+def test_a_png_whose_header_is_hidden_from_us_is_refused_although_pillow_finds_it() -> None:
+    """Behind another chunk, or longer than it should be."""
+    whole = image_file(grey())
+    header, rest = whole[16:29], whole[33:]
+    long_header = b"IHDR" + header + b"\0"
+    longer = whole[:8] + struct.pack(">I", 14) + long_header + struct.pack(">I", zlib.crc32(long_header)) + rest
+    other = struct.pack(">I", 0) + b"teXt" + struct.pack(">I", zlib.crc32(b"teXt"))
+    for hidden in (longer, whole[:8] + other + whole[8:]):
+        assert Image.open(io.BytesIO(hidden)).size == (6, 8)
+        error = refusal(hidden)
+        assert error.code == Code.UNSUPPORTED_IMAGE and "does not begin with its header" in error.message
+
+
 @pytest.mark.parametrize("file_format", ["PNG", "JPEG", "WEBP"])
 def test_damage_anywhere_is_a_refusal_or_an_image_never_a_crash(file_format: str) -> None:
     whole = image_file(colours(), file_format=file_format)

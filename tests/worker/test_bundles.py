@@ -85,6 +85,39 @@ def test_a_refused_bundle_is_tried_again_when_it_changes(folder: Folder) -> None
     assert folder.cards()["tiny"].status == "admitted"
 
 
+def test_what_turns_out_to_be_broken_is_refused_until_it_changes(folder: Folder) -> None:
+    write_tiny_bundle(folder.root, "tiny")
+    folder.bundles.scan()
+    entry = folder.bundles.find("tiny")
+    assert entry is not None and folder.bundles.refusal("tiny") is None
+    for _ in range(2):  # of threads that meet it side by side one is heard
+        folder.bundles.refuse(entry, "no memory")
+    folder.bundles.scan()
+    card = folder.cards()["tiny"]
+    assert (card.status, card.reason, card.sha256) == ("refused", "no memory", entry.card.sha256)
+    assert folder.bundles.find("tiny") is None and folder.bundles.refusal("tiny") == "no memory"
+    assert folder.bundles.gone() == {"tiny"}, "its jobs are still to be told"
+    assert folder.changes == 3
+    (folder.root / "tiny" / "config.json").touch()
+    folder.bundles.scan()
+    folder.bundles.scan()
+    assert folder.cards()["tiny"].status == "admitted"
+    folder.bundles.refuse(entry, "no memory")  # an old story
+    assert folder.cards()["tiny"].status == "admitted"
+
+
+def test_a_file_that_cannot_be_looked_at_keeps_nobody_else_out(folder: Folder) -> None:
+    write_tiny_bundle(folder.root, "bad")
+    write_tiny_bundle(folder.root, "good")
+    weights = folder.root / "bad" / "model.safetensors"
+    weights.unlink()
+    weights.symlink_to("x" * 300)  # no file may have so long a name
+    folder.bundles.scan()
+    cards = folder.cards()
+    assert (cards["bad"].status, cards["good"].status) == ("refused", "admitted")
+    assert "model.safetensors cannot be read" in str(cards["bad"].reason)
+
+
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
@@ -134,6 +167,17 @@ def test_a_model_of_large_images_is_tried_on_small_ones(folder: Folder) -> None:
     folder.bundles.scan()
     card = folder.cards()["large"]
     assert (card.status, card.height, card.width) == ("admitted", 4096, 4096)
+
+
+def test_a_map_that_no_request_may_have_is_refused(folder: Folder) -> None:
+    """Three labels of every pixel: a slot would hold 3 x 1183 x 1183 numbers."""
+    for name, side in (("large", 1182), ("larger", 1183)):
+        write_tiny_bundle(folder.root, name, height=side, width=side, conditioned_map="labels")
+    folder.bundles.scan()
+    cards = folder.cards()
+    assert cards["large"].status == "admitted"
+    assert cards["larger"].status == "refused"
+    assert "1183x1183 places, holds 4198467 numbers; at most 4194304" in str(cards["larger"].reason)
 
 
 class OutOfMemory(LoadedModels):

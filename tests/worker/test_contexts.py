@@ -1,6 +1,7 @@
 """Conditions as the vectors that models take."""
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -105,3 +106,12 @@ def test_a_receipt_of_a_class_or_of_tags_says_what_was_asked() -> None:
     told = receipt(request({"class": 1}), 0, "torch-cpu", context=contexts({"class": 1}, CLASSES)[0])
     assert told["condition"] == {"class": 1} and "context_sha256" not in told
     assert receipt(request({"tags": ["red"]}), 0, "torch-cpu", context=None)["condition"] == {"tags": ["red"]}
+
+
+def test_a_receipt_of_a_score_tells_of_its_own_file_alone() -> None:
+    """64 files in each of 64 receipts would be a megabyte, for which no room was set aside."""
+    files = [{"sha256": digit * 64} for digit in "abc"]
+    scored = replace(request(None, n=3), kind="score", upload={"images": files})
+    assert [receipt(scored, k, "torch-cpu")["upload"] for k in range(3)] == [{"images": [file]} for file in files]
+    completed = replace(request(None), kind="completion", upload={"sha256": "aa", "fit": "reject"})
+    assert receipt(completed, 0, "torch-cpu")["upload"] == {"sha256": "aa", "fit": "reject"}

@@ -1,9 +1,10 @@
 """The engine's threads with a real store: who draws what, and what becomes of it when an engine breaks or all stops."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from engine.engine import Interpreter
@@ -38,8 +39,8 @@ class Parts:
     def request(self, kind: str = "sample", n: int = 1) -> JobRequest:
         return JobRequest(kind, "tiny", self.sha256, SIDE, SIDE, 1, 2, n=n)  # type: ignore[arg-type]
 
-    def begin(self, request: JobRequest, loaded: LoadedModel) -> Attempt:
-        job, _ = self.records.create(request, [bytes(SIDE * SIDE)] * request.n)
+    def begin(self, request: JobRequest, loaded: LoadedModel, mask: bytes | None = None) -> Attempt:
+        job, _ = self.records.create(request, [bytes(SIDE * SIDE)] * request.n, mask)
         claim = self.leases.claim(job.id, "w", job.id, loaded.engine.profile)
         assert claim is not None
         attempt = self.writer.open(claim)
@@ -120,6 +121,25 @@ def test_a_thread_that_hangs_shows_although_the_others_go_on(parts: Parts, inter
         wait_until(lambda: parts.engine.progress_age_s() > age, what="the age of its last sign of life")
         engine.may_go_on.set()
         assert drawing.ending.result(20) == "ended"
+        wait_until(lambda: parts.engine.progress_age_s() == 0, what="the end of all turns")
+
+
+def test_neither_a_cancel_nor_a_drain_waits_for_the_step_under_way(parts: Parts, interpreter: Interpreter) -> None:
+    """Nor for a sweep, which of a slow model takes minutes, and of which alone something is saved."""
+    mask = np.ones((SIDE, SIDE), np.bool_)
+    mask[4:20, 4:20] = False
+    with parts.models.use(parts.directory, "tiny", parts.sha256) as loaded:
+        loaded.engine = engine = Hangs(loaded.model.program(), 4, interpreter=interpreter, num_threads=THREADS)
+        swept = replace(parts.request("completion", n=2), has_mask=True, sweeps=1000)
+        canceled, drained = (parts.begin(swept, loaded, mask.tobytes()) for _ in range(2))
+        wait_until(lambda: parts.engine.progress_age_s() > 0.2, what="a step that takes long")
+        parts.records.cancel(canceled.claim.job_id)
+        assert canceled.ending.result(1) == "ended"
+        parts.engine.drain()
+        assert drained.ending.result(1) == "requeued"
+        jobs = [parts.records.get(attempt.claim.job_id) for attempt in (canceled, drained)]
+        assert [(job.state, job.progress.done) for job in jobs] == [("canceled", 0), ("queued", 0)]
+        engine.may_go_on.set()
         wait_until(lambda: parts.engine.progress_age_s() == 0, what="the end of all turns")
 
 

@@ -1,11 +1,15 @@
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from engine.engine import Engine
 from models.bundle_config import BundleError
+from models.program import Stage
 from tests.services import wait_until, write_tiny_bundle
 from worker.loaded_model import Draining, LoadedModels, estimated_bytes
+from worker.protocol import Precision
 
 
 @pytest.fixture(scope="module")
@@ -82,3 +86,15 @@ def test_a_folder_with_other_weights_is_not_the_bundle(bundles: dict[str, tuple[
     models = _models(bundles, room_for=2)
     with pytest.raises(BundleError, match="exchanged"), models.use(directory, name, "0" * 64):
         pass
+
+
+class OutOfMemory(LoadedModels):
+    def engine(self, stages: Sequence[Stage], precision: Precision = "float32") -> Engine:
+        raise MemoryError("no room for 4 TB")
+
+
+def test_whatever_goes_wrong_while_loading_is_the_bundles_fault(bundles: dict[str, tuple[Path, str, str]]) -> None:
+    models = OutOfMemory(1 << 30, 4, lambda: False)
+    with pytest.raises(BundleError, match="MemoryError: no room for 4 TB"), models.use(*bundles["a"]):
+        pass
+    assert not _loaded(models, bundles)

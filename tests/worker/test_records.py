@@ -5,7 +5,7 @@ import pytest
 
 from tests.services import Valkey
 from tests.worker.events import read_events
-from worker.leases import Leases
+from worker.leases import Leases, SampleResult, Update
 from worker.protocol import Card, JobRequest, WorkerReport
 from worker.records import (
     ExpiredJob,
@@ -74,6 +74,17 @@ def test_jobs_are_listed_newest_first_in_pages(records: Records, request_: JobRe
     assert [job.id for job in page + rest] == ids[::-1] and end is None
     assert [job.id for job in records.list_jobs("canceled")[0]] == [ids[3]]
     assert [job.queue_position for job in records.list_jobs("queued")[0]] == [3, 2, 1, 0]
+
+
+def test_a_list_reads_nothing_of_single_samples(records: Records, leases: Leases, request_: JobRequest) -> None:
+    job, _ = records.create(request_, [])
+    claim = leases.claim(job.id, "w", "t", "p")
+    assert claim is not None
+    leases.flush([Update(job.id, claim.attempt, [(0, 0, b"abcd")], results=[SampleResult(0, '{"sample": 0}')])])
+    (listed,), _ = records.list_jobs()
+    whole = records.get(job.id)
+    assert (whole.samples, whole.progress.rows) == ([{"sample": 0}], (1, 0))
+    assert listed == replace(whole, samples=[], progress=replace(whole.progress, rows=(0, 0)))
 
 
 def test_a_queued_job_is_canceled_at_once_and_only_once(records: Records, request_: JobRequest) -> None:
