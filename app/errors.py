@@ -14,6 +14,7 @@ class Code(StrEnum):
     INVALID_HEADER = "invalid_header"
     IMAGE_UNREADABLE = "image_unreadable"
     CROSS_SITE = "cross_site"
+    UNKNOWN_HOST = "unknown_host"
     NOT_FOUND = "not_found"
     UNKNOWN_MODEL = "unknown_model"
     UNKNOWN_JOB = "unknown_job"
@@ -56,6 +57,9 @@ MEANINGS: Mapping[Code, Meaning] = {
         400, "The image cannot be decoded", "The file is damaged or cut short; send it again, whole."
     ),
     Code.CROSS_SITE: Meaning(403, "Sent by a page of another site", "Use this service's own page, or a client."),
+    Code.UNKNOWN_HOST: Meaning(
+        403, "Asked for under a name that is not this service's", "Use its address, or set SCANLINE_ALLOWED_HOSTS."
+    ),
     Code.NOT_FOUND: Meaning(404, "There is nothing at this address", "See /docs for the calls."),
     Code.UNKNOWN_MODEL: Meaning(404, "No such model", "GET /v1/models lists the hosted models."),
     Code.UNKNOWN_JOB: Meaning(404, "No such job", "GET /v1/jobs lists the jobs."),
@@ -64,7 +68,9 @@ MEANINGS: Mapping[Code, Meaning] = {
         405, "The address does not take this method", "The Allow header lists those taken."
     ),
     Code.JOB_EXPIRED: Meaning(
-        410, "The job has expired or was deleted", "Send the request again; same seed, same image."
+        410,
+        "The job has expired, was deleted, or is of another version",
+        "Send the request again; same seed, same image.",
     ),
     Code.BODY_TOO_LARGE: Meaning(413, "The body is too large", "Send less; the message states the limit."),
     Code.IMAGE_TOO_LARGE: Meaning(413, "The image has too many pixels", "Scale it down; the message states the limit."),
@@ -97,7 +103,7 @@ MEANINGS: Mapping[Code, Meaning] = {
     Code.QUEUE_FULL: Meaning(503, "The queue is full", "Try again after the seconds in Retry-After."),
     Code.STORE_FULL: Meaning(503, "The result store is full", "Delete jobs you no longer need, or try again later."),
     Code.STORE_UNAVAILABLE: Meaning(
-        503, "The job store cannot be reached", "Try again after the seconds in Retry-After."
+        503, "The job store does not answer, or cannot write", "Try again after the seconds in Retry-After."
     ),
     Code.NO_WORKER: Meaning(503, "No worker is alive", "Try again after the seconds in Retry-After."),
 }

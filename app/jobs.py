@@ -27,7 +27,7 @@ class ListQuery(BaseModel):
 @router.get("", summary="List jobs, newest first", responses=problem_responses(Code.INVALID_FIELD, Code.UNKNOWN_FIELD))
 def list_jobs(query: Annotated[ListQuery, Query()], services: WithServices) -> JobList:
     """Each without `result`, `request.condition`, `request.upload`, `progress.rows`, `links.images` and `links.maps`,
-    which may be long: `GET /v1/jobs/{id}` has them."""
+    which may be long: `GET /v1/jobs/{id}` has them. Jobs that another version of Scanline wrote are left out."""
     records, next_cursor = services.records.list_jobs(query.status, query.limit, query.cursor)
     # Of each the answer takes what a `JobSummary` has.
     return JobList(data=[job_view(record) for record in records], next_cursor=next_cursor)

@@ -11,6 +11,7 @@ from app.cross_site import CrossSiteMiddleware
 from app.decoding import Decoding
 from app.dispatch import Dispatcher
 from app.event_feed import EventFeed
+from app.known_hosts import KnownHostsMiddleware
 from app.metrics import Metrics, MetricsMiddleware
 from app.openapi import DocumentedApp
 from app.page_files import PageFiles
@@ -45,6 +46,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problems.install(app)
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_upload_bytes)
     app.add_middleware(CrossSiteMiddleware)
+    app.add_middleware(KnownHostsMiddleware, names=settings.host_names)
     app.add_middleware(SecurityHeadersMiddleware)
     app.add_middleware(MetricsMiddleware)
     for part in (samples, completions, scores, jobs, events, images, maps, hosted, health, docs_routes):

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from app.errors import ApiError, Code
 from app.validation import rejection
-from worker.records import ExpiredJob, UnknownJob
+from worker.records import ExpiredJob, ForeignJob, UnknownJob, is_passing
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +49,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, on_http_exception)
     app.add_exception_handler(UnknownJob, on_unknown_job)
     app.add_exception_handler(ExpiredJob, on_expired_job)
+    app.add_exception_handler(ForeignJob, on_foreign_job)
     app.add_exception_handler(RedisError, on_store_error)
     app.add_exception_handler(Exception, on_unexpected)
 
@@ -92,10 +93,23 @@ def on_expired_job(request: Request, error: Exception) -> ProblemResponse:
     return problem(ApiError(Code.JOB_EXPIRED, f"The job `{error}` has expired or was deleted.", param="job_id"))
 
 
+def on_foreign_job(request: Request, error: Exception) -> ProblemResponse:
+    message = (
+        f"The job `{error}` was written by another version of Scanline, which this one does not read. Send the request "
+        "again; DELETE of the job frees its room and its Idempotency-Key."
+    )
+    return problem(ApiError(Code.JOB_EXPIRED, message, param="job_id"))
+
+
 def on_store_error(request: Request, error: Exception) -> ProblemResponse:
+    assert isinstance(error, RedisError)
+    if not is_passing(error):
+        return on_unexpected(request, error)
     log.warning("%s %s: the job store failed: %s", request.method, request.url.path, error)
     # A write may have arrived although its answer did not: only an idempotency key makes a retry safe.
-    message = "The job store cannot be reached. Try again; with an Idempotency-Key nothing is done twice."
+    message = (
+        "The job store cannot be reached, or cannot write. Try again; with an Idempotency-Key nothing is done twice."
+    )
     return problem(ApiError(Code.STORE_UNAVAILABLE, message))
 
 

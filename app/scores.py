@@ -7,6 +7,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app import catalog
 from app.condition_images import ConditionImages
+from app.condition_values import names_of
 from app.conditions import resolve
 from app.errors import ApiError, Code
 from app.job_request import image_size, noise, shape_of
@@ -18,7 +19,7 @@ from app.request_models import ScoreFields, ScoreJsonFields, form_fields
 from app.services import WithServices
 from app.settings import Settings
 from app.submit import Submission, fingerprint, submit
-from app.uploads import decode
+from app.uploads import check_together, decode
 from app.validation import validated
 from worker.protocol import Card, JobRequest
 
@@ -94,6 +95,7 @@ def score_fields(sent: Body) -> tuple[ScoreFields, list[tuple[str, bytes]]]:
 
 def score_submission(card: Card, fields: ScoreFields, files: list[tuple[str, bytes]], settings: Settings) -> Submission:
     """Each file is decoded and cut to levels before the next, so that only one large image is in memory."""
+    check_together(files, settings.max_upload_pixels, settings.max_request_pixels)
     blobs, facts, size = [], [], None
     for name, file in files:
         upload = decode(file, name, settings.max_upload_pixels)
@@ -117,4 +119,5 @@ def score_submission(card: Card, fields: ScoreFields, files: list[tuple[str, byt
         upload={"images": facts},
     )
     told = fingerprint("score", fields.model_dump(), *[file for _, file in files])
-    return Submission(job, told, [*blobs, *images.blobs])
+    classes = names_of(card) if condition == {"each": True} else ()
+    return Submission(job, told, [*blobs, *images.blobs], classes=classes)

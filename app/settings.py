@@ -23,6 +23,8 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    # Host names under which it answers, beside addresses and names that the public DNS does not have; with commas.
+    allowed_hosts: Annotated[str, Field(pattern=r"^[\w.\-, ]*$")] = ""
     redis_url: Annotated[str, AfterValidator(reachable)] = "redis://127.0.0.1:6379/0"
 
     max_samples: PositiveInt = 64
@@ -31,6 +33,8 @@ class Settings(BaseSettings):
     max_upload_bytes: PositiveInt = 16 * 2**20
     # A 24-megapixel photograph passes (to be resized to the model); decoded it is 75 MB, which one request may cost.
     max_upload_pixels: PositiveInt = 25_000_000
+    # Of all images of a request for scores, which alone takes many: 4 s of one of the two threads that decode.
+    max_request_pixels: PositiveInt = 100_000_000
     # What a job may draw or score per image; only bundles that take any size can come near it.
     max_image_pixels: PositiveInt = 1024 * 1024
     # A worker's memory for an image grows with its columns: 15 layers x 64 take 48 MB for 1024 of them.
@@ -47,3 +51,8 @@ class Settings(BaseSettings):
     job_lifetime_s: PositiveFloat = 86400
 
     page_dir: Path = HERE / "page"
+
+    @property
+    def host_names(self) -> list[str]:
+        """In lower case: those of `allowed_hosts`, and where it listens."""
+        return [name.strip().lower() for name in (self.host, *self.allowed_hosts.split(","))]

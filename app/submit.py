@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,12 +22,14 @@ from worker.records import IdempotencyMismatch, JobRecord, QueueFull, StoreFull
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A job to be, with its blobs. `fingerprint` tells whether two requests ask for the same."""
+    """A job to be, with its blobs. `fingerprint` tells whether two requests ask for the same; `classes`: names of those
+    that each image of a score is told about."""
 
     request: JobRequest
     fingerprint: str
     uploads: list[bytes] = field(default_factory=list)
     mask: bytes | None = None
+    classes: Sequence[str] = ()
 
 
 def fingerprint(kind: str, fields: dict[str, Any], *files: bytes) -> str:
@@ -54,7 +57,7 @@ def enqueue(services: Services, submission: Submission, key: str | None) -> JobR
     binding = None if key is None else (key, submission.fingerprint)
     try:
         record, created = services.records.create(
-            submission.request, submission.uploads, submission.mask, idempotency=binding
+            submission.request, submission.uploads, submission.mask, binding, submission.classes
         )
     except QueueFull as refusal:
         raise ApiError(Code.QUEUE_FULL, f"The queue is full ({refusal}); try again soon.") from None

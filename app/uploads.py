@@ -6,6 +6,7 @@ What the pixels must look like for a model is the concern of `levels`; here is o
 import hashlib
 import io
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,10 +47,7 @@ class Upload:
 
 def decode(data: bytes, param: str, max_pixels: int) -> Upload:
     """The upload in field `param`. Raises 400 (damaged), 413 (too many pixels) or 415 (not an image we take)."""
-    check_png(data, param, max_pixels)
-    with open_header(data, param) as image:
-        check_size(image.width, image.height, param, max_pixels)
-        check_kind(image, param)
+    with checked_header(data, param, max_pixels) as image:
         facts = {
             "format": image.format,
             "width": image.width,
@@ -60,6 +58,32 @@ def decode(data: bytes, param: str, max_pixels: int) -> Upload:
         upright = load(image, param)
     pixels, alpha = split(upright)
     return Upload(pixels, alpha, facts)
+
+
+def check_together(files: Sequence[tuple[str, bytes]], max_pixels: int, max_together: int) -> None:
+    """Look at the headers of (field, file) before any is decoded: what one file may have, all must not have each.
+
+    Raises 413 when they have more than `max_together` pixels, and what `decode` raises of a header.
+    """
+    total = 0
+    for param, data in files:
+        with checked_header(data, param, max_pixels) as image:
+            total += image.width * image.height
+    if total > max_together:
+        message = (
+            f"The {len(files)} images have {total} pixels together; at most {max_together} are taken in one request: "
+            "send fewer at once, or scale them down."
+        )
+        raise ApiError(Code.IMAGE_TOO_LARGE, message, param=files[0][0].partition(".")[0])
+
+
+def checked_header(data: bytes, param: str, max_pixels: int) -> Image.Image:
+    """The file with its header read and its pixels not; to be closed."""
+    check_png(data, param, max_pixels)
+    image = open_header(data, param)
+    check_size(image.width, image.height, param, max_pixels)
+    check_kind(image, param)
+    return image
 
 
 def check_png(data: bytes, param: str, max_pixels: int) -> None:

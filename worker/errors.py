@@ -3,6 +3,7 @@
 RecordsError
  |- UnknownJob             never existed
  |- ExpiredJob             existed, was deleted or outlived its lifetime
+ |- ForeignJob             written by another version, which this one does not read
  |- IdempotencyMismatch    the key is bound to another request
  |- Overloaded             try again later
      |- QueueFull
@@ -19,6 +20,10 @@ class UnknownJob(RecordsError):
 
 
 class ExpiredJob(RecordsError):
+    pass
+
+
+class ForeignJob(RecordsError):
     pass
 
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from worker.protocol import JobRequest, State, decode
+from worker.errors import ForeignJob
+from worker.protocol import JobRequest, ProtocolError, State, decode
 
 Items = Sequence[bytes]
 """A hash as a script returns it: names and values in turn."""
@@ -49,9 +50,15 @@ class JobRecord:
 
 
 def read_record(job_id: str, job_items: Items, sample_items: Items, rank: int | None) -> JobRecord:
-    """Build a record from the hashes `job:{id}` and `job:{id}:samples`, and the place in line."""
+    """Build a record from the hashes `job:{id}` and `job:{id}:samples`, and the place in line.
+
+    Raises ForeignJob.
+    """
     job, samples = _hash(job_items), _hash(sample_items)
-    request = decode(JobRequest, job[b"request"])
+    try:
+        request = decode(JobRequest, job[b"request"])
+    except ProtocolError as error:
+        raise ForeignJob(job_id) from error
     results = [json.loads(text) for field, text in samples.items() if field.startswith(b"result:")]
     rows = tuple(min(request.canvas_height, int(samples.get(b"rows:%d" % k, 0))) for k in range(request.n))
     return JobRecord(

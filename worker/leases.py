@@ -1,17 +1,18 @@
 """The job store as a worker sees it: claim a job under a lease, append to it, end it, free what others left behind."""
 
+import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from redis import Redis
-from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
+from redis.exceptions import ResponseError
 
 from worker import lua
 from worker.job_record import read_record
 from worker.protocol import JobRequest, State, WorkerReport, encode
-from worker.store import PREFIX, Limits
+from worker.store import PREFIX, Limits, is_passing
 
 log = logging.getLogger(__name__)
 
@@ -108,6 +109,15 @@ class Leases:
         status, *found = self.client.eval(lua.CLAIM, 0, job_id, worker, token, profile, *times)
         return _read_claim(job_id, *found) if status == b"claimed" else None
 
+    def fail_foreign(self, job_id: str) -> None:
+        """End a queued job of another version, which cannot be claimed: left queued, it would be sent again and again.
+
+        One that is running has a worker that reads it.
+        """
+        message = "this job was written by another version of Scanline; send the request again"
+        problem = json.dumps({"code": "internal", "message": message})
+        self.client.eval(lua.FAIL_QUEUED, 0, job_id, self.limits.lifetime_ms, problem)
+
     def keep_embedded(self, job_id: str, attempt: int, vectors: bytes) -> bytes:
         """Keep with the job what was made of its condition's images; what is kept, that of an earlier call if any."""
         kept: bytes | None = self.client.eval(lua.KEEP_EMBEDDED, 0, job_id, attempt, vectors)
@@ -190,15 +200,10 @@ def _read_claim(
 
 
 def _outcome(job_id: str, reply: Any) -> Outcome:
-    if isinstance(reply, ResponseError) and not _is_passing(reply):
+    if isinstance(reply, ResponseError) and not is_passing(reply):
         log.error("job %s: the store refuses its progress: %s", job_id, reply)
         return Outcome("lost", False)
     if isinstance(reply, Exception):
         raise reply
     status, cancel = reply
     return Outcome(status.decode(), bool(cancel))
-
-
-def _is_passing(error: ResponseError) -> bool:
-    """Out of memory, a full disk, a replica: an operator can mend it."""
-    return isinstance(error, OutOfMemoryError | ReadOnlyError) or str(error).startswith("MISCONF")

@@ -96,6 +96,15 @@ return 1
 """
 )
 
+FAIL_QUEUED = (
+    PRELUDE
+    + """
+local id, lifetime_ms, problem = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+if redis.call('HGET', job_key(id), 'state') == 'queued' then finish(id, 'failed', lifetime_ms, problem) end
+return 1
+"""
+)
+
 DELETE = (
     PRELUDE
     + """

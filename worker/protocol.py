@@ -12,6 +12,8 @@ from typing import Any, Literal, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 PROTOCOL_VERSION = 1
+"""To be raised with any change of a document, or of a job's hash, that an older version would misread. What another
+version wrote is not read: its jobs are told from ours by `errors.ForeignJob`, its workers are not seen."""
 
 TASK_DRAW = "scanline.run_job"
 PRIORITY_NEW = 3

@@ -8,6 +8,7 @@ import contextlib
 import functools
 import json
 import secrets
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +17,7 @@ from redis import Redis
 from worker import lua
 from worker.errors import (
     ExpiredJob,
+    ForeignJob,
     IdempotencyMismatch,
     Overloaded,
     QueueFull,
@@ -25,11 +27,12 @@ from worker.errors import (
 )
 from worker.job_record import JobRecord, Progress, read_record
 from worker.protocol import STATES, Card, JobRequest, Precision, ProtocolError, State, WorkerReport, decode, encode
-from worker.store import PREFIX, Limits, connect
+from worker.store import PREFIX, Limits, connect, is_passing
 from worker.sweeps import TOLD_SWEEPS
 
 __all__ = [
     "ExpiredJob",
+    "ForeignJob",
     "IdempotencyMismatch",
     "JobRecord",
     "Limits",
@@ -41,12 +44,15 @@ __all__ = [
     "StoreFull",
     "UnknownJob",
     "connect",
+    "is_passing",
 ]
 
 # A float32 in decimals, and the comma after it.
 DECIMAL_BYTES = 16
 # A float64 in decimals, and what separates it; of a row in an event, what is beside its pixels.
 NUMBER_BYTES, ROW_EVENT_BYTES = 24, 48
+# What a score says of a class, beside its name: its place and four numbers.
+CLASS_BYTES = 192
 # An event that tells no rows, and about how many of them `lua_prelude` keeps.
 EVENT_BYTES, MAX_EVENTS = 96, 1100
 
@@ -63,24 +69,26 @@ class Records:
         uploads: list[bytes],
         mask: bytes | None = None,
         idempotency: tuple[str, str] | None = None,
+        classes: Sequence[str] = (),
     ) -> tuple[JobRecord, bool]:
         """Write the record, its uploads and its `queued` event in one step; send the message afterwards.
 
         Args:
             idempotency: (key, fingerprint of the request). The same pair again returns the first job.
+            classes: names of those that each image of a score is told about.
 
         Returns:
             The job, and whether this call created it.
 
         Raises:
-            QueueFull, StoreFull, IdempotencyMismatch.
+            QueueFull, StoreFull, IdempotencyMismatch, ForeignJob (the key is bound to one).
         """
         job_id = secrets.token_hex(12)
         key, fingerprint = idempotency or ("", "")
         outcome, bound_id, found = self._run(
             lua.CREATE,
             *(job_id, encode(request), request.model, request.n, request.canvas_width, request.total_pixels),
-            reserved_bytes(request, uploads, mask),
+            reserved_bytes(request, uploads, mask, classes),
             *(self.limits.max_queue, self.limits.max_bytes, self.limits.lifetime_ms),
             *(key, fingerprint, mask or b"", *uploads),
         )
@@ -93,7 +101,7 @@ class Records:
         return read_record(bound_id.decode(), *found), outcome == b"created"
 
     def get(self, job_id: str) -> JobRecord:
-        """Raises UnknownJob or ExpiredJob."""
+        """Raises UnknownJob, ExpiredJob or ForeignJob."""
         _check(job_id)
         found = self._run(lua.READ, job_id)
         if found[0]:
@@ -105,7 +113,8 @@ class Records:
     def list_jobs(
         self, status: State | None = None, limit: int = 20, cursor: str | None = None
     ) -> tuple[list[JobRecord], str | None]:
-        """Newest first, without what is known of single samples: `samples` is empty and `progress.rows` 0.
+        """Newest first, without what is known of single samples: `samples` is empty and `progress.rows` 0. Jobs of
+        another version are left out.
 
         `cursor` is what the call before returned; ValueError if it is not.
         """
@@ -116,10 +125,18 @@ class Records:
         ids = [job_id.decode() for job_id, _ in page]
         outlines = zip(ids, self._run(lua.OUTLINES, *ids), strict=True)
         next_cursor = str(int(page[-1][1])) if len(found) > limit else None
-        return [read_record(job_id, *outline) for job_id, outline in outlines if outline[0]], next_cursor
+        records: list[JobRecord] = []
+        for job_id, outline in outlines:
+            with contextlib.suppress(ForeignJob):
+                if outline[0]:
+                    records.append(read_record(job_id, *outline))
+        return records, next_cursor
 
     def cancel(self, job_id: str) -> JobRecord:
-        """A queued job ends now, a running one within a flush of its worker; an ended one stays as it is."""
+        """A queued job ends now, a running one within a flush of its worker; an ended one stays as it is.
+
+        Raises what `get` does; a ForeignJob is canceled all the same.
+        """
         _check(job_id)
         self._run(lua.CANCEL, job_id, self.limits.lifetime_ms)
         return self.get(job_id)
@@ -203,18 +220,19 @@ def _report(text: bytes) -> WorkerReport:
     return decode(WorkerReport, text)
 
 
-def reserved_bytes(request: JobRequest, uploads: list[bytes], mask: bytes | None) -> int:
+def reserved_bytes(request: JobRequest, uploads: list[bytes], mask: bytes | None, classes: Sequence[str] = ()) -> int:
     """What a job may come to occupy, counted when it is accepted: one that is accepted never runs out of room.
 
     A drawn image is kept as levels and passes through the event stream in base64, that of a Markov chain many times;
-    each result takes about 1 KiB and, twice, what its receipt tells of the condition.
+    each result takes about 1 KiB and, twice, what its receipt tells of the condition, or a score of every class.
     """
     given = sum(map(len, uploads)) + len(mask or b"")
     if request.kind == "score":
         kept = 4 * request.n * request.num_dims if request.per_pixel else 0
     else:
         kept = request.n * request.canvas_bytes * 7 // 3 + _swept_bytes(request, mask)
-    return given + kept + (2048 + 2 * _told_bytes(request.condition)) * (request.n + 2)
+    told = _told_bytes(request.condition) + sum(CLASS_BYTES + len(json.dumps(name)) for name in classes)
+    return given + kept + (2048 + 2 * told) * (request.n + 2)
 
 
 def _swept_bytes(request: JobRequest, mask: bytes | None) -> int:

@@ -30,7 +30,7 @@ from worker.periodic import Periodic
 from worker.protocol import TASK_DRAW, TERMINAL_STATES, Card, ErrorCode, JobRequest, WorkerReport, queue_of
 from worker.reaper import Reaper
 from worker.receipts import software_version
-from worker.records import ExpiredJob, Records, UnknownJob
+from worker.records import ExpiredJob, ForeignJob, Records, UnknownJob
 from worker.runs import run_of
 from worker.settings import Settings
 from worker.store import connect
@@ -120,6 +120,10 @@ class Worker:
         try:
             record = self._records.get(job_id)
         except (UnknownJob, ExpiredJob):
+            return "done"
+        except ForeignJob:
+            log.warning("job %s was written by another version, and fails", job_id)
+            self._leases.fail_foreign(job_id)
             return "done"
         if record.state in TERMINAL_STATES:
             return "done"

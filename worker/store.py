@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from redis import Redis
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
@@ -43,3 +44,10 @@ def connect(url: str, retries: int = 2, timeout_s: float = 5.0) -> "Redis":
     return Redis.from_url(
         url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=retry, retry_on_error=errors
     )
+
+
+def is_passing(error: RedisError) -> bool:
+    """Whether the same call may be taken later: the store is away or busy, out of memory, on a full disk, a replica; an
+    operator can mend it. Anything else, such as an error in a script, is a fault of ours."""
+    kinds = (RedisConnectionError, RedisTimeoutError, OutOfMemoryError, ReadOnlyError)
+    return isinstance(error, kinds) or str(error).startswith(("MISCONF", "BUSY"))

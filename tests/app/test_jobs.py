@@ -8,7 +8,9 @@ from fastapi.testclient import TestClient
 
 from tests.app.parts import CARDS, draw, publish
 from worker.leases import Leases, SampleResult, Update
-from worker.protocol import Card
+from worker.protocol import PROTOCOL_VERSION, Card
+from worker.records import Records
+from worker.store import PREFIX
 
 ASK = {"model": "clothes", "condition": {"class": 0}, "n": 2}
 
@@ -154,3 +156,26 @@ def test_a_failed_job_says_why(client: TestClient, leases: Leases) -> None:
         assert (claim is None) == (attempt == 3)
     job = client.get(f"/v1/jobs/{job_id}").json()
     assert (job["state"], job["error"]["code"]) == ("failed", "worker_lost")
+
+
+def test_a_job_of_another_version_is_gone_and_left_out_of_the_list(
+    client: TestClient, leases: Leases, records: Records
+) -> None:
+    ours, key = submitted(client), {"Idempotency-Key": "kept over an upgrade"}
+    theirs = client.post("/v1/samples", json=ASK, headers=key).json()["id"]
+    name = f"{PREFIX}job:{theirs}"
+    document = json.loads(records.client.hget(name, "request"))  # type: ignore[arg-type]
+    records.client.hset(name, "request", json.dumps(document | {"protocol": PROTOCOL_VERSION + 1}))
+    assert [job["id"] for job in client.get("/v1/jobs").json()["data"]] == [ours]
+    for answer in (
+        client.get(f"/v1/jobs/{theirs}"),
+        client.get(f"/v1/jobs/{theirs}/events"),
+        client.get(f"/v1/jobs/{theirs}/images/0"),
+        client.post("/v1/samples", json=ASK, headers=key),
+        client.post(f"/v1/jobs/{theirs}/cancel"),
+    ):
+        assert (answer.status_code, answer.json()["error"]["code"]) == (410, "job_expired")
+        assert "another version" in answer.json()["detail"]
+    assert records.counts()["jobs"]["canceled"] == 1
+    assert client.delete(f"/v1/jobs/{theirs}").status_code == 204
+    assert client.post("/v1/samples", json=ASK, headers=key).status_code == 202

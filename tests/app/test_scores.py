@@ -8,8 +8,13 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from tests.app.parts import grey, image_file
+from app.errors import ApiError, Code
+from app.request_models import ScoreFields
+from app.scores import score_submission
+from app.settings import Settings
+from tests.app.parts import CLOTHES, NAMES, grey, image_file
 from worker.leases import Leases
+from worker.records import CLASS_BYTES, Records
 
 GREY, DARK = image_file(grey()), image_file(np.zeros((8, 6)))
 FORM = {"model": "clothes", "condition": "each"}
@@ -29,6 +34,15 @@ def test_a_form_carries_one_or_more_images(client: TestClient, leases: Leases) -
     claim = leases.claim(job["id"], "worker", "token", "profile")
     assert claim is not None and claim.uploads == [grey().tobytes(), bytes(48)]
     assert claim.request.condition == {"each": True} and claim.request.per_pixel
+
+
+def test_room_is_set_aside_for_every_class(client: TestClient, records: Records) -> None:
+    taken = []
+    for condition in ('{"class": "Sandal"}', "each"):
+        job = client.post("/v1/scores", data=FORM | {"condition": condition}, files={"image": GREY}).json()
+        taken.append(records.counts()["bytes"])
+        client.delete(f"/v1/jobs/{job['id']}")
+    assert taken[1] - taken[0] > 2 * len(NAMES) * CLASS_BYTES
 
 
 @pytest.mark.parametrize("head", ["", "data:image/png;base64,"])
@@ -70,6 +84,22 @@ def test_a_refusal_says_what_would_be_right(
     error = answer.json()["error"]
     assert (answer.status_code, error["code"], error["param"]) == (status, code, param)
     assert words in error["message"]
+
+
+def test_the_pixels_of_all_files_are_counted_before_any_is_decoded() -> None:
+    cut_short = DARK[:45]
+    files = [(f"image.{k}", file) for k, file in enumerate((cut_short, GREY, DARK))]
+    fields, enough = ScoreFields(model="clothes", condition="each"), 3 * 48
+    with pytest.raises(ApiError) as caught:
+        score_submission(CLOTHES, fields, files, Settings(max_request_pixels=enough - 1))
+    error = caught.value
+    assert (error.code, error.meaning.status, error.param) == (Code.IMAGE_TOO_LARGE, 413, "image")
+    assert "144 pixels together; at most 143" in error.message and "send fewer" in error.message
+    submission = score_submission(CLOTHES, fields, [*files[1:], files[1]], Settings(max_request_pixels=enough))
+    assert submission.request.n == 3
+    with pytest.raises(ApiError) as caught:
+        score_submission(CLOTHES, fields, files, Settings(max_request_pixels=enough))
+    assert caught.value.code == Code.IMAGE_UNREADABLE
 
 
 def test_too_many_files_are_refused(client: TestClient) -> None:

@@ -18,7 +18,15 @@ def test_it_listens_on_loopback_unless_told_otherwise() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("redis_url", "http://x"), ("redis_url", "unix://"), ("max_samples", 0), ("port", 70000)]
+    ("name", "value"),
+    [
+        ("redis_url", "http://x"),
+        ("redis_url", "unix://"),
+        ("max_samples", 0),
+        ("port", 70000),
+        ("allowed_hosts", "https://scanline.example.org"),
+        ("allowed_hosts", "scanline.example.org:8000"),
+    ],
 )
 def test_a_bad_value_stops_the_start(name: str, value: object) -> None:
     with pytest.raises(ValidationError):

@@ -1,4 +1,4 @@
-"""When Redis is gone or frozen: a 503 in a few seconds, never a hang, and all is well again after."""
+"""When Redis is gone, frozen or full: a 503 in a few seconds, never a hang, and all is well again after."""
 
 import signal
 import time
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from fastapi.testclient import TestClient
+from redis import Redis
 
 from app.main import create_app
 from app.settings import Settings
@@ -13,6 +14,7 @@ from tests.app.parts import publish
 from tests.services import Valkey
 from worker.leases import Leases
 from worker.records import Limits
+from worker.store import PREFIX
 
 
 @pytest.fixture(scope="module")
@@ -59,3 +61,24 @@ def test_a_store_that_is_frozen(own_valkey: Valkey, own_client: TestClient) -> N
     finally:
         own_valkey.process.send_signal(signal.SIGCONT)
     assert own_client.post("/v1/samples", json={"model": "ink"}).status_code == 202
+
+
+def test_a_store_that_is_full(own_valkey: Valkey, own_client: TestClient) -> None:
+    with own_valkey.client as store:
+        store.config_set("maxmemory", 1)
+        try:
+            assert_unavailable(own_client, CALLS[:1])
+        finally:
+            store.config_set("maxmemory", 0)
+
+
+@pytest.mark.parametrize(
+    ("call", "key"), [(("POST", "/v1/samples"), "state:queued"), (("GET", "/v1/jobs"), "jobs")], ids=["script", "plain"]
+)
+def test_a_call_that_the_store_can_never_take_is_an_error_of_ours(
+    client: TestClient, store: "Redis", caplog: pytest.LogCaptureFixture, call: tuple[str, str], key: str
+) -> None:
+    store.set(PREFIX + key, "of another kind than it should be")
+    answer = client.request(*call, json={"model": "ink"} if call[0] == "POST" else None)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
+    assert "ERROR" in caplog.text and "WRONGTYPE" in caplog.text

@@ -1,5 +1,6 @@
 """A worker in this process, without Celery's loop: what becomes of a job whose model cannot be loaded any more."""
 
+import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,12 +13,15 @@ from engine.engine import Engine
 from engine.native.library import NativeError
 from models.program import Stage
 from tests.services import Valkey, wait_until, write_tiny_bundle
+from tests.worker.events import read_events
 from worker.celery_app import create_celery
+from worker.leases import Leases
 from worker.loaded_model import LoadedModels
-from worker.protocol import Card, JobRequest, Precision
+from worker.protocol import PROTOCOL_VERSION, Card, JobRequest, Precision
 from worker.records import JobRecord, Limits, Records
 from worker.service import Worker
 from worker.settings import Settings
+from worker.store import PREFIX
 
 SIDE = 8
 
@@ -62,6 +66,13 @@ def service(valkey: Valkey, tmp_path: Path) -> Iterator[Service]:
     sys.setswitchinterval(interval)
 
 
+def of_another_version(records: Records, job_id: str) -> None:
+    """The job's record as if a later version had written it."""
+    key = f"{PREFIX}job:{job_id}"
+    document = json.loads(records.client.hget(key, "request"))  # type: ignore[arg-type]
+    records.client.hset(key, "request", json.dumps(document | {"protocol": PROTOCOL_VERSION + 1}))
+
+
 def failure(job: JobRecord) -> tuple[str, str]:
     assert job.state == "failed" and job.error is not None
     return job.error["code"], job.error["message"]
@@ -87,6 +98,17 @@ def test_a_model_that_cannot_be_loaded_any_more_is_refused_until_it_changes(
     assert service.run("other").state == "succeeded"
     os.utime(service.bundles / "one" / "config.json")
     service.wait_for("one", "admitted")
+    assert service.run("one").state == "succeeded"
+
+
+def test_a_job_of_another_version_fails_and_is_not_sent_again(service: Service) -> None:
+    job, _ = service.records.create(JobRequest("sample", "one", service.hashes["one"], SIDE, SIDE, 1, 2), [])
+    of_another_version(service.records, job.id)
+    assert service.worker.run_job(job.id) == "done"
+    assert service.records.counts()["jobs"]["failed"] == 1
+    kind, told = read_events(service.records, job.id)[-1]
+    assert kind == "failed" and "another version" in told["message"]
+    assert Leases(service.records.client, Limits()).unsent(lambda model: 0) == []
     assert service.run("one").state == "succeeded"
 
 

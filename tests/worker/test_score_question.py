@@ -1,0 +1,43 @@
+"""What a score says of every class, and the room that is set aside for it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from models.bundle_config import read_config
+from models.conditioning import ByClass
+from tests.services import write_tiny_bundle
+from worker.leases import Leases, SampleResult, Update
+from worker.protocol import JobRequest
+from worker.records import Records, reserved_bytes
+from worker.score_question import LevelsQuestion
+
+NUM_CLASSES = 60
+RECEIPT = "-" * 600
+
+
+def test_a_score_of_every_class_takes_no_more_room_than_was_set_aside(
+    records: Records, leases: Leases, tmp_path: Path
+) -> None:
+    """All that Valkey holds counts, its own overhead too."""
+    write_tiny_bundle(tmp_path, "tiny", num_classes=NUM_CLASSES)
+    config = read_config(tmp_path / "tiny")
+    assert isinstance(config.conditioning, ByClass)
+    names = config.conditioning.names
+    request = JobRequest("score", "tiny", "0" * 64, 8, 8, 1, 2, n=8, condition={"each": True})
+    uploads = [bytes(64)] * 8
+    job, _ = records.create(request, uploads, classes=names)
+    claim = leases.claim(job.id, "w", "t", "p")
+    assert claim is not None
+    question = LevelsQuestion(request, config, np.eye(NUM_CLASSES, dtype=np.float32))
+    random = np.random.default_rng(0)
+    for k in range(request.n):
+        maps = -random.random((NUM_CLASSES, 8, 8, 1), np.float32)
+        result, _ = question.answer(maps)
+        told = SampleResult(k, json.dumps({"sample": k, **result, "receipt": RECEIPT}))
+        leases.flush([Update(job.id, claim.attempt, results=[told])])
+    keys: list[bytes] = records.client.keys(f"*{job.id}*")  # type: ignore[assignment]
+    taken = sum(records.client.memory_usage(key, samples=0) or 0 for key in keys)
+    assert records.counts()["bytes"] == reserved_bytes(request, uploads, None, names)
+    assert 0.5 < taken / reserved_bytes(request, uploads, None, names) < 1
