@@ -36,5 +36,7 @@ def check_request(program: Program, request: DrawRequest) -> None:
         if program.is_density:
             if request.known.dtype != np.float32 or not np.isfinite(request.known[request.mask]).all():
                 raise RequestRejected("known pixels of a density must be finite float32 numbers")
+        elif request.known.dtype != np.uint8:  # of others some are no level: an interpreter looks its probability up
+            raise RequestRejected(f"known levels must be uint8, not {request.known.dtype}")
         elif request.known.max() >= program.num_levels:
             raise RequestRejected(f"levels must be below {program.num_levels}")

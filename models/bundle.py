@@ -23,6 +23,7 @@ from models.bundle_config import (
     ImageShape,
     check_config,
     read_config,
+    read_file,
 )
 from models.conditioning import ByEmbedding
 from models.encoder import Encoder
@@ -111,12 +112,7 @@ def config_text(config: BundleConfig) -> str:
 
 
 def _read_weights(path: Path, sha256: str) -> bytes:
-    try:
-        if path.stat().st_size > _MAX_WEIGHTS_BYTES:
-            raise BundleError(f"{WEIGHTS_FILE} is larger than {_MAX_WEIGHTS_BYTES} bytes")
-        content = path.read_bytes()
-    except OSError as error:
-        raise BundleError(f"{WEIGHTS_FILE} cannot be read: {error.strerror}") from error
+    content = read_file(path, _MAX_WEIGHTS_BYTES)
     if (found := hashlib.sha256(content).hexdigest()) != sha256:
         raise BundleError(f"{WEIGHTS_FILE} has sha256 {found}, {CONFIG_FILE} says {sha256}: damaged or exchanged")
     return content

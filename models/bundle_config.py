@@ -11,12 +11,13 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 from typing import Literal
 
 from models.conditioning import Conditioning, EncoderSizes, conditioning_faults, encoder_faults
 from models.facts import NUM_QUANTILES, DensityFacts, EvaluationFacts, TrainingFacts
 from models.sizes import DENSITIES, SIZES, Architecture, GatedPixelCNNSizes, Sizes, faults
-from models.strict_json import FieldError, parse
+from models.strict_json import parse
 
 FORMAT = 1
 WEIGHTS_FILE, CONFIG_FILE, CARD_FILE = "model.safetensors", "config.json", "README.md"
@@ -72,20 +73,29 @@ class BundleConfig:
 
 def read_config(directory: Path) -> BundleConfig:
     """config.json of the bundle in `directory`, checked in itself and against the folder's name; or BundleError."""
+    content = read_file(directory / CONFIG_FILE, _MAX_CONFIG_BYTES)
     try:
-        content = (directory / CONFIG_FILE).read_bytes()
-        if len(content) > _MAX_CONFIG_BYTES:
-            raise BundleError(f"{CONFIG_FILE} has {len(content)} bytes, more than {_MAX_CONFIG_BYTES}")
         document = json.loads(content)
         config = parse(BundleConfig, document, types=_types(document))
-    except OSError as error:
-        raise BundleError(f"{CONFIG_FILE} cannot be read: {error.strerror}") from error
-    except (FieldError, json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # of JSON, of text, of a number of thousands of digits, of a field
         raise BundleError(f"{CONFIG_FILE}: {error}") from error
     check_config(config)
     if config.id != directory.resolve().name:
         raise BundleError(f"id {config.id!r} must be the name of the folder, {directory.resolve().name!r}")
     return config
+
+
+def read_file(path: Path, max_bytes: int) -> bytes:
+    """A file of a bundle; BundleError where it is too large, or none that could be read to its end."""
+    try:
+        stat = path.stat()
+        if not S_ISREG(stat.st_mode):  # of a pipe or a device there may be no end
+            raise BundleError(f"{path.name} is no regular file")
+        if stat.st_size > max_bytes:
+            raise BundleError(f"{path.name} has {stat.st_size} bytes, more than {max_bytes}")
+        return path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"{path.name} cannot be read: {error.strerror}") from error
 
 
 def _types(document: object) -> dict[str, type]:

@@ -199,6 +199,10 @@ _BOUNDS = {
 _MAP_BOUNDS = {"channels": (1, 256), "level": (0, 4), "width": (1, 1024), "kernel": (3, 31)}
 _MAX_DILATIONS = 127
 _MAX_DILATION = 256
+# Numbers that are held beside an image for what its dilated kernels reach: 128 MB in float64. A file of 8 MB could ask
+# for 20 GB; the shipped nets hold up to 9,000.
+_MAX_BESIDE = 1 << 24
+_MAX_GATES = 1 << 14  # of an MCGSM, components times scales; the likelihood holds them for 1024 pixels at once
 
 
 def faults(sizes: Sizes) -> Iterator[str]:
@@ -222,6 +226,16 @@ def _net_faults(sizes: Sizes | Net, path: str) -> Iterator[str]:
     yield from _outside(f"number of {path}.dilations", len(dilations), 0, _MAX_DILATIONS)
     for dilation in dilations:
         yield from _outside(f"each of {path}.dilations", dilation, 1, _MAX_DILATION)
+    if isinstance(sizes, ConvolutionalSizes | PixelCNNNet) and (beside := _beside(sizes)) > _MAX_BESIDE:
+        yield f"{path}.dilations reach over {beside} numbers beside an image, more than {_MAX_BESIDE}"
+    if isinstance(sizes, MCGSMSizes | RIDESizes) and (gates := sizes.num_components * sizes.num_scales) > _MAX_GATES:
+        yield f"{path}.num_components times num_scales is {gates}, more than {_MAX_GATES}"
+
+
+def _beside(sizes: ConvolutionalSizes | PixelCNNNet) -> int:
+    """Each layer reads `reach` rows above a pixel, and as many columns on either side of it."""
+    reaches = [sizes.kernel // 2 * dilation for dilation in sizes.dilations]
+    return sum(2 * reach**2 * sizes.width for reach in reaches)
 
 
 def _map_faults(sizes: GivenMapSizes, num_classes: int) -> Iterator[str]:

@@ -17,9 +17,10 @@ class FieldError(ValueError):
 def parse(cls: type[T], value: object, path: str = "", types: Mapping[str, type] | None = None) -> T:
     """The dataclass `cls` from a JSON object, its fields looked at in the order of their declaration.
 
-    `types` overrides what some fields are declared as, for those whose type another field decides.
-    Field types may be dataclasses, str, bool, int, float (finite; integers pass), `tuple[X, ...]`, `Literal` and
-    unions of these; a field with a default may be absent.
+    `types` overrides what some fields are declared as, for those whose type another field decides; dict takes any
+    object as it is.
+    Field types may be dataclasses, str (of Unicode), bool, int (of 64 bits), float (finite; integers pass),
+    `tuple[X, ...]`, `Literal` and unions of these; a field with a default may be absent.
 
     Raises:
         FieldError: names the field and says what it takes.
@@ -28,7 +29,7 @@ def parse(cls: type[T], value: object, path: str = "", types: Mapping[str, type]
         raise FieldError(f"{path or 'the file'} must be an object, not {_shown(value)}")
     fields = {f.name: f for f in dataclasses.fields(typing.cast(Any, cls))}
     if unknown := sorted(set(value) - set(fields)):
-        raise FieldError(f"unknown field {_join(path, unknown[0])}; there are {', '.join(fields)}")
+        raise FieldError(f"unknown field {_join(path, _name(unknown[0]))}; there are {', '.join(fields)}")
     if missing := [n for n, f in fields.items() if n not in value and f.default is dataclasses.MISSING]:
         raise FieldError(f"field {_join(path, missing[0])} is missing")
     hints = {**typing.get_type_hints(cls), **(types or {})}
@@ -85,20 +86,38 @@ def _either(values: typing.Iterable[object]) -> str:
 
 
 def _scalar(hint: Any, value: object, path: str) -> Any:
+    if type(value) is int and not -(2**63) <= value < 2**63:
+        raise FieldError(f"{path} must be a number of 64 bits, not {_shown(value)}")
     if hint is float and type(value) is int:
         value = float(value)
     if type(value) is not hint:
         raise FieldError(f"{path} must be {_TYPE_NAMES[hint]}, not {_shown(value)}")
     if isinstance(value, float) and not math.isfinite(value):
         raise FieldError(f"{path} must be finite, not {value}")
+    if isinstance(value, str) and not _is_unicode(value):
+        raise FieldError(f"{path} must be text that UTF-8 can hold, not {_shown(value)}")
     return value
 
 
-_TYPE_NAMES = {str: "a string", bool: "true or false", int: "an integer", float: "a number"}
+def _is_unicode(text: str) -> bool:
+    """JSON may escape half of a pair of surrogates, which no answer could be encoded with."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+_TYPE_NAMES = {str: "a string", bool: "true or false", int: "an integer", float: "a number", dict: "an object"}
 
 
 def _join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
+
+
+def _name(name: str) -> str:
+    """A field's name, which anybody may have chosen, for a message."""
+    return name if name.isidentifier() and len(name) <= 60 else _shown(name)
 
 
 def _shown(value: object) -> str:

@@ -148,6 +148,11 @@ BAD = {
     "not 3": {"context": np.zeros(3, np.float32)},
     "come together": {"known": LEVELS},
     "known pixels must be": {"known": LEVELS[:2], "mask": np.ones((3, 4), bool)},
+    "known levels must be uint8, not int64": {"known": LEVELS.astype(int) - 1, "mask": np.ones((3, 4), bool)},
+    "known levels must be uint8, not float32": {
+        "known": np.full_like(LEVELS, np.nan, np.float32),
+        "mask": np.ones((3, 4), bool),
+    },
     "levels must be below 4": {"known": LEVELS + 4, "mask": np.ones((3, 4), bool)},
     "context map": {"context_map": np.zeros((3, 4, 1), np.float32)},
 }

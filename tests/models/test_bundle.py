@@ -1,6 +1,7 @@
 import dataclasses
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -168,7 +169,7 @@ def test_a_pickle_is_refused(bundle: Path, tmp_path: Path) -> None:
 
 def test_a_net_larger_than_its_weights_is_refused_before_it_is_built(bundle: Path) -> None:
     def grow(config: Json) -> None:
-        config["sizes"] |= {"width": 1024, "head_width": 4096, "dilations": [1] * 127, "kernel": 31}
+        config["sizes"] |= {"width": 1024, "head_width": 4096, "dilations": [1] * 36, "kernel": 31}
 
     change_config(bundle, grow)
     with pytest.raises(BundleError, match="is missing"):
@@ -179,6 +180,21 @@ def test_a_net_larger_than_its_weights_is_refused_before_it_is_built(bundle: Pat
 def test_a_missing_file_is_named(bundle: Path, name: str) -> None:
     (bundle / name).unlink()
     with pytest.raises(BundleError, match=f"{name} cannot be read: No such file"):
+        load_bundle(bundle)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
+def test_a_file_larger_than_memory_is_refused_before_it_is_read(bundle: Path, name: str) -> None:
+    os.truncate(bundle / name, 1 << 40)
+    with pytest.raises(BundleError, match=f"{name} has {1 << 40} bytes, more than"):
+        load_bundle(bundle)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
+def test_a_pipe_in_place_of_a_file_is_not_waited_for(bundle: Path, name: str) -> None:
+    (bundle / name).unlink()
+    os.mkfifo(bundle / name)
+    with pytest.raises(BundleError, match=f"{name} is no regular file"):
         load_bundle(bundle)
 
 
@@ -193,6 +209,11 @@ def test_a_missing_file_is_named(bundle: Path, name: str) -> None:
         (lambda c: c["sizes"].update(width=10**9), "sizes.width must be 1 to 1024"),
         (lambda c: c["sizes"].update(dilations=[0]), "each of sizes.dilations must be 1 to 256, not 0"),
         (lambda c: c["sizes"].update(kernel=4), "kernel sizes must be odd"),
+        (
+            lambda c: c["sizes"].update(width=64, kernel=31, dilations=[256]),
+            "sizes.dilations reach over 1887436800 numbers beside an image, more than 16777216",
+        ),
+        (lambda c: c["sizes"].update(dilations=[256] * 65), "sizes.dilations reach over 17039360 numbers"),
         (lambda c: c["sizes"].update(dropout=1.0), r"sizes.dropout must be in \[0, 1\)"),
         (lambda c: c.update(channels=3), "channels is 3 but sizes.channels is 1; they must be equal"),
         (lambda c: c.update(num_levels=2), "num_levels is 2 but sizes.num_levels is 4"),
@@ -214,6 +235,8 @@ def test_a_missing_file_is_named(bundle: Path, name: str) -> None:
         (lambda c: c.update(encoder={"widths": [2], "hidden": 3}), "an encoder needs a conditioning of kind 'embed"),
         (lambda c: c["evaluation"]["score_quantiles"].reverse(), "must be 101 numbers in increasing order"),
         (lambda c: c["evaluation"]["score_quantiles"].pop(), "must be 101 numbers in increasing order"),
+        (lambda c: c["training"].update(hours=10**400), "training.hours must be a number of 64 bits, not 1000"),
+        (lambda c: c["conditioning"].update(names=["cat", "\ud800"]), r"names\[1\] must be text that UTF-8 can hold"),
         (lambda c: c["evaluation"]["log_prob_nats"].update(mean=float("nan")), "log_prob_nats.mean must be finite"),
         (lambda c: c.update(weights_sha256="0"), "weights_sha256 must be 64 hexadecimal digits"),
         (lambda c: c.update(id="other"), "id 'other' must be the name of the folder, 'tiny'"),
@@ -273,7 +296,9 @@ def test_a_map_that_contradicts_the_sizes_is_refused(change: Callable[[Json], ob
         check_config(dataclasses.replace(config, weights_sha256="0" * 64))
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b"[" * 200_000])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"\xff\xfe", b"[" * 200_000, b'{"format": ' + b"1" * 5_000 + b"}"]
+)
 def test_a_config_that_is_no_object_is_refused(bundle: Path, content: bytes) -> None:
     (bundle / "config.json").write_bytes(content)
     with pytest.raises(BundleError, match=r"config\.json"):

@@ -58,6 +58,12 @@ def test_sizes_out_of_range_are_refused(tmp_path: Path) -> None:
         ('"neighbourhood": 5', '"neighbourhood": 33', "sizes.neighbourhood must be 3 to 31, not 33"),
         ('"neighbourhood": 5', '"neighbourhood": 4', "the neighbourhood must be odd"),
         ('"num_scales": 2', '"num_scales": 0', "sizes.num_scales must be 1 to 64, not 0"),
+        ('"num_components": 2', '"num_components": 8193', "sizes.num_components must be 1 to 4096, not 8193"),
+        (
+            '"num_components": 2,\n  "num_scales": 2',
+            '"num_components": 4096,\n  "num_scales": 64',
+            "sizes.num_components times num_scales is 262144, more than 16384",
+        ),
         ('"num_levels": 0', '"num_levels": 256', "num_levels is 256 but sizes.num_levels is 0"),
         ('"low": 3.0', '"low": 251', "pixels.low and .high must rise"),
         ('"dequantisation": "uniform"', '"dequantisation": "none"', "dequantisation must be 'uniform', not 'none'"),

@@ -54,11 +54,18 @@ def test_a_config_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("momentum = 1" + GOOD, "unknown momentum; there are id, data"),
+        ("momentum = 1" + GOOD, "unknown field momentum; there are id, data"),
         (GOOD.replace("seed = 1", ""), "seed"),
         (GOOD.replace("batch_size = 4", "batch_size = 0"), "batch_size must be positive"),
         ("ema_decay = 1.0" + GOOD, r"ema_decay must be in \[0, 1\)"),
-        ('architecture = "diffusion"' + GOOD, "architecture must be one of gated_pixelcnn, pixel_cnn"),
+        ('architecture = "diffusion"' + GOOD, "architecture must be 'gated_pixelcnn' or 'pixel_cnn'"),
+        (GOOD.replace("batch_size = 4", 'batch_size = "4"'), "batch_size must be an integer, not '4'"),
+        (GOOD.replace("conditional = true", 'conditional = "no"'), "conditional must be true or false, not 'no'"),
+        (GOOD.replace("learning_rate = 1e-3", "learning_rate = nan"), "learning_rate must be finite"),
+        ('compare = "mcgsm"' + GOOD, "compare must be a list"),
+        ("encoder = 3" + GOOD, "encoder must be an object, not 3"),
+        (GOOD.replace("[sizes]", "[map]"), "field sizes is missing"),
+        ("sizes = 3" + GOOD.partition("[sizes]")[0], "sizes must be an object, not 3"),
         (GOOD + "]", "run.toml"),
     ],
 )

@@ -102,7 +102,7 @@ def test_the_whitening_is_that_of_all_training_images_and_is_kept(tmp_path: Path
             "crop must be positive for a density, and only",
         ),
         ("bf16 = false", "bf16 = true", "a density is trained in float32: bf16 must be false"),
-        ("crop = 8", 'crop = 8\ncompare = "other"', "compare must be a list of ids"),
+        ("crop = 8", 'crop = 8\ncompare = "other"', "compare must be a list, not 'other'"),
     ],
 )
 def test_what_does_not_fit_a_density_is_refused(old: str, new: str, reason: str, tmp_path: Path) -> None:
