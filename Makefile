@@ -9,6 +9,8 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$p; break; }; done)
 RUN_EXTRAS := app,worker,embedded
 ALL_EXTRAS := $(RUN_EXTRAS),training,dev
+# Tests that only compute run on all cores; those that start services, and kill them, have the machine to themselves.
+PURE_TESTS := tests/models tests/engine tests/training tests/benchmarks
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .PHONY: help
@@ -21,7 +23,8 @@ run: $(VENV)/installed-run ## Start server, worker and API; Ctrl-C stops them (S
 
 .PHONY: test
 test: lint chromium ## Run every check: format, lint, types, import contracts, all tests
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile $(PURE_TESTS)
+	$(BIN)/python -m pytest $(PURE_TESTS:%=--ignore=%)
 
 .PHONY: bench
 bench: $(VENV)/installed-all ## Measure drawing, scoring and the whole service, in about eight minutes
