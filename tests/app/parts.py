@@ -5,10 +5,12 @@ import json
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from worker.leases import Leases, SampleResult, Update
 from worker.protocol import Card, State, WorkerReport
+from worker.records import JobRecord, Records
 
 NAMES = ["T-shirt", "Sandal", "Sneaker", "Bag"]
 
@@ -90,3 +92,15 @@ def sample_levels(height: int, width: int, channels: int, k: int) -> np.ndarray:
 
 def result(k: int, score_map: bytes = b"") -> SampleResult:
     return SampleResult(k, json.dumps({"sample": k, "log_prob": -1.5, "receipt": {"sample": k}}), score_map=score_map)
+
+
+def delete_once_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on a job is deleted, as by another client, right after its record was read."""
+    found = Records.get
+
+    def found_and_deleted(records: Records, job_id: str) -> JobRecord:
+        record = found(records, job_id)
+        records.delete(job_id)
+        return record
+
+    monkeypatch.setattr(Records, "get", found_and_deleted)

@@ -9,9 +9,9 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from tests.app.parts import draw
+from tests.app.parts import delete_once_read, draw
 from worker.leases import Leases
-from worker.records import JobRecord, Records
+from worker.records import Records
 
 ASK = {"model": "ink", "n": 3, "seed": 5}
 
@@ -100,14 +100,7 @@ def test_a_colour_image_keeps_its_channels(client: TestClient, leases: Leases) -
 def test_a_job_that_is_deleted_while_its_images_are_read_is_gone(
     client: TestClient, drawn: tuple[str, list[np.ndarray]], monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    found = Records.get
-
-    def found_and_deleted(records: Records, job_id: str) -> JobRecord:
-        record = found(records, job_id)
-        records.delete(job_id)
-        return record
-
-    monkeypatch.setattr(Records, "get", found_and_deleted)
+    delete_once_read(monkeypatch)
     answer = client.get(f"{drawn[0]}/{path}")
     assert (answer.status_code, answer.json()["error"]["code"]) == (410, "job_expired")
 

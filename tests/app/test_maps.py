@@ -8,9 +8,8 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from tests.app.parts import grey, image_file, result
+from tests.app.parts import delete_once_read, grey, image_file, result
 from worker.leases import Leases, Update
-from worker.records import JobRecord, Records
 
 LOG_PROB = -np.arange(48, dtype="<f4").reshape(8, 6, 1) / 10
 
@@ -47,14 +46,8 @@ def test_a_map_beyond_n_is_not_found(client: TestClient, leases: Leases, path: s
 def test_a_job_that_is_deleted_while_its_map_is_read_is_gone(
     client: TestClient, leases: Leases, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    job, found = scored(client, leases), Records.get
-
-    def found_and_deleted(records: Records, job_id: str) -> JobRecord:
-        record = found(records, job_id)
-        records.delete(job_id)
-        return record
-
-    monkeypatch.setattr(Records, "get", found_and_deleted)
+    job = scored(client, leases)
+    delete_once_read(monkeypatch)
     answer = client.get(f"{job}/{path}")
     assert (answer.status_code, answer.json()["error"]["code"]) == (410, "job_expired")
 

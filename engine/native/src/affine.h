@@ -17,6 +17,7 @@ constexpr int kMinRowsToFetchAhead = 2;
 
 // A whole panel holds so many vectors; a tile is one panel or some of them, or a part of a panel that is cut.
 constexpr int kPanelVectors = Vector::panel / Vector::size;
+static_assert(Vector::tile_vectors(Vector::max_rows) >= kPanelVectors, "a whole panel is never cut into tiles");
 
 // `weights` are those of output `column`; `panel` is how many outputs stand beside each other for an input.
 template <int M, int N>
@@ -72,6 +73,7 @@ inline void columns(const scanline::AffineCall& call, const float* weights, int 
 
 template <int M = Vector::max_rows>
 inline void affine_rows(const scanline::AffineCall& call) {
+  static_assert(M * Vector::tile_vectors(M) <= Vector::max_sums, "tile_of_rows knows no larger tile");
   if (call.rows == M || (M == Vector::max_rows && call.rows > M))
     return columns<Vector::tile_vectors(M)>(call, call.weights, Vector::panel, 0);
   if constexpr (M > 1) affine_rows<M - 1>(call);

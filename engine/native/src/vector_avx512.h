@@ -7,8 +7,8 @@ namespace {
 
 struct Vector {
   static constexpr int size = 16;
-  static constexpr int panel = 64;
-  static constexpr int fetch_ahead = 4096;
+  static constexpr int panel = 64;        // outputs
+  static constexpr int fetch_ahead = 4096;  // bytes
   static constexpr int max_rows = 6;  // of a tile that is four vectors wide
   static constexpr int max_sums = 24;  // of 32 registers
   static constexpr int tile_vectors(int) { return 4; }

@@ -10,8 +10,8 @@ namespace {
 
 struct Vector {
   static constexpr int size = 4;
-  static constexpr int panel = 16;
-  static constexpr int fetch_ahead = 768;
+  static constexpr int panel = 16;        // outputs
+  static constexpr int fetch_ahead = 768;  // bytes
   static constexpr int max_rows = 4;
   static constexpr int max_sums = 16;
   static constexpr int tile_vectors(int) { return 4; }
