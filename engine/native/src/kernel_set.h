@@ -9,6 +9,7 @@
 #include "elementary.h"
 
 #include "affine.h"
+#include "filter.h"
 #include "logistic_mixture.h"
 #include "mcgsm.h"
 #include "pointwise.h"
@@ -37,7 +38,7 @@ inline double fma_work(std::int64_t rounds) {
 }
 
 [[maybe_unused]] constexpr scanline::Kernels kernel_set(const char* name) {
-  return {name, Vector::panel, affine, nullptr, pointwise,
+  return {name, Vector::panel, affine, nullptr, filter_inputs, filter_outputs, pointwise,
           {each_row<bernoulli>, each_row<categorical>, each_row<logistic_mixture>, mcgsm}, fma_work};
 }
 

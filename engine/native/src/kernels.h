@@ -37,6 +37,23 @@ struct AffineCall {
   int scratch_stride;
 };
 
+// Pairs of outputs of an affine map whose taps are triples, before and after its products (filter.h). Tables of pointers
+// hold `stride` of them a line, one a pair.
+struct FilterCall {
+  int pairs;
+  int stride;
+  int num_triples;
+  const int* widths;            // inputs of each triple
+  const float* const* sources;  // [triple][a, b, c, e]
+  float* const* inputs;         // [product], of all triples
+  const float* const* products;  // [product]
+  int out_width;
+  int num_addends;
+  const float* const* addends;  // [addend][side]
+  float* const* outs;           // [side]; of the second side null where that column is outside the image
+  Activation activation;
+};
+
 // A function of each row by itself: ins[input][row] -> outs[output][row]; `width` is that of the first output.
 struct PointwiseCall {
   Pointwise kind;
@@ -89,6 +106,8 @@ struct Kernels {
   void (*affine)(const AffineCall&);
   // The same with weights packed as pairs of bfloat16, two inputs of one output in the place of a float; or null.
   void (*affine_bf16)(const AffineCall&);
+  void (*filter_inputs)(const FilterCall&);
+  void (*filter_outputs)(const FilterCall&);
   void (*pointwise)(const PointwiseCall&);
   void (*heads[4])(const HeadCall&);  // by HeadKind
   // Runs `rounds` times 64 multiply-adds of a whole vector that do not wait for each other; returns flops done.

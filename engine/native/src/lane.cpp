@@ -15,6 +15,7 @@ Lane::Lane(const Program& program, int height, int width, int num_slots, const R
       stride_(static_cast<std::size_t>(std::max(width, kPositionsAtOnce))),
       pointers_(stride_ * static_cast<std::size_t>(program.max_pointers)),
       held_back_(stride_ * static_cast<std::size_t>(program.max_width)),
+      row_filter_(program),
       input_stride_(program.max_depth + kLanes) {
   if (program.kernels.affine_bf16) input_scratch_.resize(static_cast<std::size_t>(kTileRows * input_stride_));
   for (const Feature& f : program.features) {
@@ -156,6 +157,7 @@ void Lane::run_phase(const Phase& phase) {
 
 // Coarse features are computed at every 2^level-th row and column; up-taps choose their weights by row and column.
 void Lane::run_where_due(const Operation& op) {
+  if (op.filter_step) return row_filter_.run(op, positions_.front().lines, width_);
   if (op.level == 0 && op.up == 1) return run_operation(op, positions_, 0);
   const int skipped = (1 << op.level) - 1;
   for (int residue = 0; residue < op.up * op.up; ++residue) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "row_filter.h"
 #include "slot.h"
 
 namespace scanline {
@@ -34,7 +35,7 @@ class Lane {
     float* const* lines;  // of its row
     int row, column;
 
-    float* at(const Access& a) const { return lines[a.line] + (column >> a.level) * a.stride + a.offset; }
+    float* at(const Access& a) const { return a.at(lines, column); }
   };
 
   void begin_rows(std::size_t index);
@@ -63,6 +64,7 @@ class Lane {
   AlignedFloats held_back_;
   std::vector<HeadRow> head_rows_;
   std::vector<double> head_scratch_;
+  RowFilter row_filter_;
   AlignedFloats input_scratch_;
   int input_stride_;
 };

@@ -45,20 +45,17 @@ AlignedFloats pack_bias(const std::vector<float>& bias) {
   return packed;
 }
 
-void pack_weights(const Reader& reader, const std::vector<EncodedTap>& taps, const Operation& op, int residue,
-                  int whole_panel, AlignedFloats& packed) {
+void pack_weights(const std::vector<const float*>& weights, const Operation& op, int whole_panel,
+                  AlignedFloats& packed) {
   const int num_outs = op.outs[0].width;
   const std::size_t start = packed.size();
   packed.resize(start + static_cast<std::size_t>(padded(num_outs)) * static_cast<std::size_t>(op.depth), 0.0f);
   float* next = packed.data() + start;
   for (int column = 0; column < num_outs; column += whole_panel) {
     const int panel = std::min(whole_panel, padded(num_outs) - column);
-    for (std::size_t t = 0; t < taps.size(); ++t) {
-      const int num_ins = op.tap_widths[t], up = taps[t].up;
-      const int entry = residue / op.up % up * up + residue % op.up % up;
-      const std::int64_t size = std::int64_t{num_outs} * num_ins;
-      const float* weight = reader.span(taps[t].weight + entry * size, size);
-      (op.is_bf16 ? pack_tap_bf16 : pack_tap)(weight, num_outs, num_ins, column, panel, next);
+    for (std::size_t t = 0; t < weights.size(); ++t) {
+      const int num_ins = op.tap_widths[t];
+      (op.is_bf16 ? pack_tap_bf16 : pack_tap)(weights[t], num_outs, num_ins, column, panel, next);
       next += std::int64_t{panel} * (op.is_bf16 ? (num_ins + 1) / 2 : num_ins);
     }
   }

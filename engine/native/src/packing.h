@@ -3,15 +3,13 @@
 
 #include <vector>
 
-#include "reader.h"
+#include "program.h"
 
 namespace scanline {
 
 AlignedFloats pack_bias(const std::vector<float>& bias);
 
-// Appends the weights that positions of `residue` = (r mod up) * up + (c mod up) use, in panels of `whole_panel`
-// outputs.
-void pack_weights(const Reader& reader, const std::vector<EncodedTap>& taps, const Operation& op, int residue,
-                  int whole_panel, AlignedFloats& packed);
+// Appends the weights of the inputs of `op`: [out][in] for each of op.tap_widths, in panels of `whole_panel` outputs.
+void pack_weights(const std::vector<const float*>& weights, const Operation& op, int whole_panel, AlignedFloats& packed);
 
 }  // namespace scanline

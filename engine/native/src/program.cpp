@@ -5,7 +5,7 @@
 #include "head_constants.h"
 #include "packing.h"
 #include "placement.h"
-#include "reader.h"
+#include "row_filter.h"
 
 namespace scanline {
 namespace {
@@ -41,7 +41,28 @@ bool overlap(const Access& a, const Access& b) {
   return a.feature == b.feature && a.start < b.start + b.width && b.start < a.start + a.width;
 }
 
-void read_affine(Reader& reader, Operation& op, Program& program) {
+// The weights of each tap that positions of `residue` = (r mod up) * up + (c mod up) use.
+std::vector<const float*> weights_of(const Reader& reader, const std::vector<EncodedTap>& taps, const Operation& op,
+                                     int residue) {
+  std::vector<const float*> weights;
+  for (std::size_t t = 0; t < taps.size(); ++t) {
+    const int up = taps[t].up, entry = residue / op.up % up * up + residue % op.up % up;
+    const std::int64_t size = std::int64_t{op.outs[0].width} * op.tap_widths[t];
+    weights.push_back(reader.span(taps[t].weight + entry * size, size));
+  }
+  return weights;
+}
+
+// Whole rows of the image's own level, which are there before the row begins to be drawn.
+bool may_filter(const Operation& op, PhaseKind phase, const Program& program) {
+  if (phase != PhaseKind::row || op.is_bf16 || op.up > 1 || !triples_step(op) || !filter_pays(op)) return false;
+  const auto level = [&](const Access& a) { return program.features[static_cast<std::size_t>(a.feature)].level; };
+  for (const Access& in : op.ins)
+    if (level(in) || (in.dy == 0 && overlap(in, op.outs[0]))) return false;
+  return level(op.outs[0]) == 0;
+}
+
+void read_affine(Reader& reader, PhaseKind phase, Operation& op, Program& program) {
   op.outs = {read_access(reader)};
   const std::int64_t bias = reader.word();
   op.addends = read_accesses(reader);
@@ -60,17 +81,18 @@ void read_affine(Reader& reader, Operation& op, Program& program) {
   for (int width : op.tap_widths) op.depth += op.is_bf16 ? (width + 1) / 2 : width;
   const int out_width = op.outs[0].width;
   op.bias = pack_bias(reader.vector(bias, out_width));
+  if (may_filter(op, phase, program)) return make_filter(reader, taps, program, op);
   for (int residue = 0; residue < op.up * op.up; ++residue) {
     op.weights.push_back(program.weights.size());
-    pack_weights(reader, taps, op, residue, program.kernels.panel, program.weights);
+    pack_weights(weights_of(reader, taps, op, residue), op, program.kernels.panel, program.weights);
   }
 }
 
-Operation read_operation(Reader& reader, Program& program) {
+Operation read_operation(Reader& reader, PhaseKind phase, Program& program) {
   Operation op;
   op.is_affine = reader.number() != 0;
   if (op.is_affine) {
-    read_affine(reader, op, program);
+    read_affine(reader, phase, op, program);
   } else {
     op.kind = static_cast<Pointwise>(reader.word());
     op.outs = read_accesses(reader);
@@ -84,7 +106,7 @@ Phase read_phase(Reader& reader, Program& program) {
   phase.kind = static_cast<PhaseKind>(reader.word());
   phase.group = reader.number();
   phase.operations.resize(static_cast<std::size_t>(reader.number()));
-  for (Operation& op : phase.operations) op = read_operation(reader, program);
+  for (Operation& op : phase.operations) op = read_operation(reader, phase.kind, program);
   return phase;
 }
 

@@ -51,19 +51,22 @@ struct Access {
   int level = 0;
   std::int64_t stride = 0;
   std::int64_t offset = 0;
+
+  float* at(float* const* lines, int column) const { return lines[line] + (column >> level) * stride + offset; }
 };
 
 struct Operation {
   bool is_affine;
   int level;
   std::vector<Access> outs;
-  std::vector<Access> ins;  // of an affine map: its taps
+  std::vector<Access> ins;  // of an affine map: its taps; of a filter: the four inputs of each triple of taps
   // Affine only. Positions of residue (r mod up) * up + (c mod up) use the program's weights from weights[residue] on.
   std::vector<Access> addends;
   std::vector<int> tap_widths;
   bool is_bf16 = false;  // weights and inputs are rounded
   int depth = 0;  // inputs of all taps, or pairs of them in bf16
   int up = 1;
+  int filter_step = 0;  // columns between the taps of a filter (row_filter.h), whose weights are those of its products
   AlignedFloats bias;
   std::vector<std::size_t> weights;
   Activation activation = Activation::none;

@@ -7,8 +7,8 @@ namespace {
 
 struct Vector {
   static constexpr int size = 8;
-  static constexpr int panel = 16;        // outputs
-  static constexpr int fetch_ahead = 768;  // bytes
+  static constexpr int panel = 16;          // outputs
+  static constexpr int fetch_ahead = 1536;  // bytes
   static constexpr int max_rows = 6;
   // Of 16 registers 12 hold sums: few rows take a wide tile, many rows a narrow one. A chain of sums waits 4 cycles for
   // its last term, so 8 chains keep two multiply-add units busy.

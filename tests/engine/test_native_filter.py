@@ -1,0 +1,78 @@
+"""Minimal filtering (engine/native/src/filter.h) against the oracle: every spacing of taps, every end of a row."""
+
+import numpy as np
+import pytest
+import torch
+
+from models.program import PIXEL, Affine, Feature, Head, Phase, Pointwise, Program, Ref, Tap
+from tests.engine.native import assert_same, every_kernel, kernels_here, native_program, run_lane
+from tests.engine.native import built as built
+from tests.engine.oracle import log_prob_map
+from tests.engine.test_conformance import request
+
+WIDTH = 40  # two rows of three taps of it, to twice as many outputs, are the least that is filtered
+
+
+def convolution(step: int, rows: tuple[int, ...]) -> Program:
+    """A row phase that adds three taps of each of `rows` to what stood there and to a residual, then takes the ReLU."""
+    rng = torch.Generator().manual_seed(step)
+    shapes = {"code": (WIDTH, 1), "begin": (2 * WIDTH, WIDTH), "logit": (1, 2 * WIDTH)}
+    taps = [(dy, dx) for dy in rows for dx in (-step, 0, step)]
+    shapes |= {f"tap {dy} {dx}": (2 * WIDTH, WIDTH) for dy, dx in taps}
+    vectors = {"top": WIDTH, "left": WIDTH, "right": WIDTH, "bias": 2 * WIDTH}
+    parameters = {n: torch.randn(s, generator=rng, dtype=torch.float64) * s[1] ** -0.5 for n, s in shapes.items()}
+    parameters |= {n: torch.randn(w, generator=rng, dtype=torch.float64) for n, w in vectors.items()}
+    out, residual = Ref("out", 0, 2 * WIDTH), Ref("residual", 0, 2 * WIDTH)
+    above = Ref("code", 0, WIDTH, -1, 0)
+    row = (
+        Affine(out, (Tap(above, "begin"),), "bias"),
+        Affine(residual, (Tap(above, "begin"),)),
+        Affine(
+            out,
+            tuple(Tap(Ref("code", 0, WIDTH, dy, dx), f"tap {dy} {dx}") for dy, dx in taps),
+            accumulate=True,
+        ),
+        Pointwise("add", (out,), (out, residual)),
+        Pointwise("relu", (out,), (out,)),
+    )
+    pixel = (Affine(Ref("head", 0, 1), (Tap(out, "logit"),)),)
+    code = (Affine(Ref("code", 0, WIDTH), (Tap(Ref(PIXEL, 0, 1), "code"),), "top"),)
+    return Program(
+        1,
+        2,
+        (
+            Feature(PIXEL, 1),
+            Feature("code", WIDTH, "map", 0, "top", "left", "right"),
+            Feature("out", 2 * WIDTH),
+            Feature("residual", 2 * WIDTH),
+            Feature("head", 1),
+        ),
+        (Phase("row", row), Phase("pixel", pixel, 0), Phase("pixel", code, 1)),
+        (Head("bernoulli", (Ref("head", 0, 1),), 0, 1),),
+        parameters,
+    )
+
+
+def image(height: int, width: int) -> np.ndarray:
+    return np.random.default_rng(width).integers(0, 2, (height, width, 1)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("width", [1, 2, 5, 7, 8, 53])  # 53: pairs are taken 24 at a time
+@pytest.mark.parametrize("step", [1, 2, 4])
+@every_kernel
+def test_a_filtered_row_gets_the_oracles_log_prob(kernels: str, step: int, width: int) -> None:
+    program = convolution(step, (-2, -1))
+    wanted = image(3, width)
+    expected = log_prob_map(program, wanted).sum()
+    native = native_program(program, kernels)
+    drawn = run_lane(native, [request("a", wanted, None, None, known_rows=3)], 1)["a"]
+    assert drawn.log_prob == pytest.approx(expected, rel=1e-6, abs=2e-5)
+
+
+@pytest.mark.parametrize("step", [1, 3])
+def test_all_kernels_filter_to_the_same_bits(step: int) -> None:
+    program = convolution(step, (-2, -1))
+    wanted = request("a", image(4, 11), None, None)
+    drawn = [run_lane(native_program(program, kernels), [wanted], 1)["a"] for kernels in kernels_here()]
+    for other in drawn[1:]:
+        assert_same(drawn[0], other)
