@@ -7,6 +7,7 @@ side, so that nothing need be copied together.
 import torch
 from torch import Tensor
 
+from engine.sums import Sum
 from models.program import PIXEL, Affine, Operation, Program, Ref
 
 
@@ -18,6 +19,18 @@ def cell_buffers(program: Program, num_slots: int, device: str, dtype: torch.dty
         joined = torch.zeros(num_slots, sum(widths), device=device, dtype=dtype)
         buffers |= {name: part[None, None] for name, part in zip(names, torch.split(joined, widths, 1), strict=True)}
     return buffers
+
+
+def windows(program: Program) -> frozenset[str]:
+    """Features that an affine map of a pixel phase reads at several columns.
+
+    Where the columns of a slot lie side by side, what it reads is one matrix.
+    """
+    names: set[str] = set()
+    for op in (op for phase in program.phases if phase.kind == "pixel" for op in phase.ops if isinstance(op, Affine)):
+        sources = [tap.source.feature for tap in op.taps]
+        names |= {name for name in sources if sources.count(name) > 1}
+    return frozenset(names - {PIXEL})
 
 
 def side_by_side(parts: list[Tensor]) -> Tensor | None:
@@ -35,7 +48,8 @@ def side_by_side(parts: list[Tensor]) -> Tensor | None:
 def refs_of(op: Operation) -> tuple[Ref, ...]:
     """All that an operation writes and reads."""
     if isinstance(op, Affine):
-        return (op.out, *(tap.source for tap in op.taps))
+        added = (op.added,) if isinstance(op, Sum) and op.added else ()
+        return (op.out, *(tap.source for tap in op.taps), *added)
     return (*op.outs, *op.ins)
 
 

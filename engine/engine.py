@@ -23,6 +23,9 @@ from models.program import Program
 
 log = logging.getLogger(__name__)
 
+# Raised with every change of the code that changes a bit of what torch draws.
+NUMERICS_VERSION = 2
+
 Interpreter = Literal["auto", "native", "native-bf16", "torch"]
 
 
@@ -122,7 +125,7 @@ def torch_profile(dtype: torch.dtype = torch.float32) -> str:
 
 
 def _profile(device: str, kind: str, dtype: torch.dtype) -> str:
-    return f"torch-{torch.__version__} {device} {kind} {str(dtype).removeprefix('torch.')}"
+    return f"torch-{torch.__version__}-{NUMERICS_VERSION} {device} {kind} {str(dtype).removeprefix('torch.')}"
 
 
 def _native(program: Program, interpreter: Interpreter) -> NativeProgram | None:

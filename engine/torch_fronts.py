@@ -137,7 +137,8 @@ class TorchFronts:
             weights = [self._parameters[tap.weight] for tap in op.taps]
             bias = None if op.bias is None else self._parameters[op.bias]
             self._packed[id(op)] = pack(weights or [self._memory.zeros(op.out.width, 0)], bias)
-        return bind_affine(_channels(here, op.out), sources, *self._packed[id(op)], op.accumulate, self._scratch)
+        out = _channels(here, op.out)
+        return bind_affine(out, sources, *self._packed[id(op)], out if op.accumulate else None, self._scratch)
 
 
 def _channels(values: dict[str, Tensor], ref: Ref) -> Tensor:

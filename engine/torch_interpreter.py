@@ -16,7 +16,9 @@ from torch import Tensor
 
 from engine.cells import refs_of
 from engine.cuda_graphs import CudaGraphs
+from engine.gate_scales import bind_scaled_gate, gate_scales
 from engine.scratch import Run, Scratch
+from engine.sums import Sum, with_sums
 from engine.torch_heads import Heads
 from engine.torch_operations import bind_affine, bind_pointwise, pack
 from engine.torch_row_buffers import RowBuffers
@@ -47,8 +49,11 @@ class TorchInterpreter:
     ) -> None:
         if num_slots < 1 or num_slots % SLOT_MULTIPLE:
             raise ValueError(f"the torch interpreter runs {SLOT_MULTIPLE} slots or a multiple, not {num_slots}")
-        self.program, self.height, self.width, self.num_slots = program, height, width, num_slots
+        self.program = program = with_sums(program)
+        self.height, self.width, self.num_slots = height, width, num_slots
         self.device, self.dtype = device, dtype
+        self._scales = gate_scales(program)
+        self._inference = torch.inference_mode()  # as a decorator it is made anew at every pixel
         with torch.inference_mode():
             self._parameters = {name: p.to(device, dtype) for name, p in program.parameters.items()}
             self._rows = Rows(program, width, num_slots, device, dtype)
@@ -116,14 +121,14 @@ class TorchInterpreter:
                         self._rows.clear(slot, out)
         self._fresh = []
 
-    @torch.inference_mode()
     def draw(self, row: int, column: int) -> None:
         """One pixel of every slot, from `row_buffers` and into them; `row`: of any slot, alike modulo 2^max_level."""
         phase_of_rows = row % (1 << self.program.max_level)
-        if self._graphs is None:
-            self._draw(phase_of_rows, column)
-        else:
-            self._graphs.run((phase_of_rows, column), lambda: self._draw(phase_of_rows, column))
+        with self._inference:
+            if self._graphs is None:
+                self._draw(phase_of_rows, column)
+            else:
+                self._graphs.run((phase_of_rows, column), lambda: self._draw(phase_of_rows, column))
 
     def _draw(self, phase_of_rows: int, column: int) -> None:
         for run in self._column(phase_of_rows, column):
@@ -209,8 +214,8 @@ class TorchInterpreter:
         return self._bind(op, view, residue)
 
     def _reads_coarser(self, op: Operation, level: int) -> bool:
-        refs = [tap.source for tap in op.taps] if isinstance(op, Affine) else list(op.ins)
-        return any(self._feature(ref).level > level for ref in refs if not self._feature(ref).is_vector)
+        features = [self._feature(ref) for ref in refs_of(op)]
+        return any(feature.level > level for feature in features if not feature.is_vector)
 
     def _bind_reverse(self, phase: Phase) -> list[Run]:
         columns = range(self.width - 1, -1, -1)
@@ -248,23 +253,34 @@ class TorchInterpreter:
     def _bind(self, op: Operation, view: Callable[[Ref], Tensor], residue: tuple[int, int] = (0, 0)) -> list[Run]:
         """`residue`: row and column modulo the stride of the operation's up-taps."""
         if not isinstance(op, Affine):
-            return bind_pointwise(op.kind, [view(out) for out in op.outs], [view(ref) for ref in op.ins], self._scratch)
+            outs, ins = [view(out) for out in op.outs], [view(ref) for ref in op.ins]
+            if op.kind == "gate" and self._scales:
+                return bind_scaled_gate(outs, ins, self._scratch)
+            return bind_pointwise(op.kind, outs, ins, self._scratch)
         weight, bias = self._pack(op, residue)
         sources = [view(tap.source) for tap in op.taps]
-        return bind_affine(view(op.out), sources, weight, bias, op.accumulate, self._scratch)
+        out = view(op.out)
+        added = view(op.added) if isinstance(op, Sum) and op.added else out if op.accumulate else None
+        return bind_affine(out, sources, weight, bias, added, self._scratch)
 
     def _pack(self, op: Affine, residue: tuple[int, int]) -> tuple[Tensor, Tensor | None]:
         key = (id(op), *residue)
         if key not in self._packed:
-            weights = [self._weight(tap, *residue) for tap in op.taps]
+            scale = self._scale(op.out)
+            weights = [self._weight(tap, *residue) * scale[:, None] / self._scale(tap.source) for tap in op.taps]
             empty = [torch.zeros(op.out.width, 0, device=self.device, dtype=self.dtype)]
-            bias = None if op.bias is None else self._parameters[op.bias]
+            bias = None if op.bias is None else self._parameters[op.bias] * scale
             self._packed[key] = pack(weights or empty, bias)
         return self._packed[key]
 
     def _weight(self, tap: Tap, row: int, column: int) -> Tensor:
         weight = self._parameters[tap.weight]
         return weight if tap.up == 1 else weight[row % tap.up * tap.up + column % tap.up]
+
+    def _scale(self, ref: Ref) -> Tensor:
+        scale = self._scales.get(ref.feature)
+        scale = torch.ones(ref.width) if scale is None else scale[ref.start : ref.stop]
+        return scale.to(self.device, self.dtype)
 
 
 def _outs(phase: Phase) -> set[str]:

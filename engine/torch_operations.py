@@ -18,28 +18,36 @@ WIDTH_MULTIPLE = 16
 
 
 def bind_affine(
-    out: Tensor, sources: list[Tensor], weight: Tensor, bias: Tensor | None, accumulate: bool, scratch: Scratch
+    out: Tensor, sources: list[Tensor], weight: Tensor, bias: Tensor | None, added: Tensor | None, scratch: Scratch
 ) -> list[Run]:
-    """out (+)= bias + cat(sources) @ weight.
+    """out = added + bias + cat(sources) @ weight.
 
     Args:
-        out: [..., N]; sources: [..., K_i] with the same leading dimensions.
+        out, added: [..., N], which may be the same; sources: [..., K_i] with the same leading dimensions.
         weight, bias: [sum K, N padded] and [N padded], from `pack`.
     """
     width = out.shape[-1]
     matrix = _as_matrix(out)
     if not sources:
         value = torch.zeros_like(out[..., :1]) if bias is None else bias[:width]
-        return [partial(out.add_, value) if accumulate else partial(out.copy_, value.expand_as(out))]
+        return [partial(out.copy_, value.expand_as(out))] if added is None else _start(out, added, value)
     calls, x = _gather(sources, scratch)
     is_apart = not any(_share_memory(out, source) for source in sources)
-    if matrix is not None and weight.shape[1] == width and is_apart and not (accumulate and bias is not None):
-        if accumulate:
-            return [*calls, partial(matrix.addmm_, x, weight)]
-        return [*calls, _product(bias, x, weight, matrix)]
+    if matrix is not None and weight.shape[1] == width and is_apart:
+        if added is None:
+            return [*calls, _product(bias, x, weight, matrix)]
+        return [*calls, *_start(out, added, bias), partial(matrix.addmm_, x, weight)]
     product = scratch.take("product", (x.shape[0], weight.shape[1]), out)
     result = product[:, :width].view(out.shape)
-    return [*calls, _product(bias, x, weight, product), partial(out.add_ if accumulate else out.copy_, result)]
+    last = partial(out.copy_, result) if added is None else partial(torch.add, added, result, out=out)
+    return [*calls, _product(bias, x, weight, product), last]
+
+
+def _start(out: Tensor, added: Tensor, bias: Tensor | None) -> list[Run]:
+    """out = added + bias."""
+    if bias is not None:
+        return [partial(torch.add, added, bias, out=out)]
+    return [] if added is out else [partial(out.copy_, added)]
 
 
 def _as_matrix(x: Tensor) -> Tensor | None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from engine.cells import cell_buffers, refs_of
+from engine.cells import cell_buffers, refs_of, windows
 from models.program import Feature, Program, Ref
 
 
@@ -26,6 +26,7 @@ class Rows:
         self._reach = _Reach(program)
         self._buffers = cell_buffers(program, num_slots, device, dtype)
         self._cells = frozenset(self._buffers)
+        self._windows = windows(program)
         self._top: dict[str, Tensor] = {}
         for feature in program.features:
             if not feature.is_vector and feature.name not in self._cells:
@@ -112,8 +113,10 @@ class Rows:
     def _allocate(self, feature: Feature, num_slots: int) -> None:
         reach, name = self._reach, feature.name
         columns = reach.left[name] + self.num_columns(feature.level) + reach.right[name]
-        shape = (reach.rows[name] + 1 + reach.below[name], columns, num_slots, feature.width)
-        buffer = torch.zeros(shape, device=self._device, dtype=self._dtype)
+        lines, is_window = reach.rows[name] + 1 + reach.below[name], name in self._windows
+        places = (num_slots, columns) if is_window else (columns, num_slots)
+        buffer = torch.zeros(lines, *places, feature.width, device=self._device, dtype=self._dtype)
+        buffer = buffer.transpose(1, 2) if is_window else buffer
         self._top[name] = self._boundary(feature.top, feature.width)
         buffer[:-1] = self._top[name]
         self._buffers[name] = buffer

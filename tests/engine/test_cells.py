@@ -2,15 +2,20 @@
 
 import torch
 
-from engine.cells import cell_buffers, side_by_side
+from engine.cells import cell_buffers, side_by_side, windows
+from engine.torch_rows import Rows
 from models.gated_pixelcnn import GatedPixelCNN
+from models.program import Program, Ref
 
 SLOTS, WIDTH, LAYERS = 4, 8, 3
 
 
+def program() -> Program:
+    return GatedPixelCNN(1, 2, WIDTH, [1] * (LAYERS - 1), head_width=WIDTH).eval().program()
+
+
 def buffers() -> dict[str, torch.Tensor]:
-    program = GatedPixelCNN(1, 2, WIDTH, [1] * (LAYERS - 1), head_width=WIDTH).eval().program()
-    return cell_buffers(program, SLOTS, "cpu", torch.float32)
+    return cell_buffers(program(), SLOTS, "cpu", torch.float32)
 
 
 def test_what_is_read_only_where_it_was_written_has_one_cell() -> None:
@@ -30,3 +35,13 @@ def test_what_one_affine_map_reads_together_lies_together() -> None:
     assert joined is not None and torch.equal(joined, torch.cat(gates, 1))
     assert side_by_side(gates[::-1]) is None and side_by_side([gates[0], found["skip"][0, 0]]) is None
     assert side_by_side([gates[0], gates[0]]) is None
+
+
+def test_what_one_affine_map_reads_at_several_columns_lies_together() -> None:
+    assert windows(program()) == {"code", "h0", "h1"}  # the last layer has no h
+    rows = Rows(program(), 5, SLOTS, "cpu", torch.float32)
+    pair = [rows.view(Ref("h1", 0, WIDTH, 0, dx), 2, 0) for dx in (-1, 0)]
+    for part in pair:
+        part.copy_(torch.randn(SLOTS, WIDTH))
+    joined = side_by_side(pair)
+    assert joined is not None and torch.equal(joined, torch.cat(pair, 1))
