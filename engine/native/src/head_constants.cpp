@@ -10,6 +10,7 @@ namespace {
 
 // What counts for nothing beside any other gate: e^it is 0.
 constexpr float kNoGate = -1e30f;
+constexpr double kBits = 1.4426950408889634;  // of a nat: tables are exponents of two
 
 // The parameters of an MCGSM that its matrices leave over: priors, scales, Cholesky factors.
 void prepare_mcgsm(Reader& reader, Head& head) {
@@ -34,9 +35,9 @@ void prepare_mcgsm(Reader& reader, Head& head) {
       const int from = c * S + s, to = s * stride + c;
       const double size = factors[c] < 0 ? -factors[c] : factors[c];
       const double log_precision = scales[from] + 2 * logarithm(size), log_two_pi = 1.8378770664093453;
-      prior[to] = priors[from];
-      precision[to] = static_cast<float>(exponential(scales[from]));
-      joint_prior[to] = static_cast<float>(priors[from] + (log_precision - log_two_pi) / 2);
+      prior[to] = static_cast<float>(priors[from] * kBits);
+      precision[to] = static_cast<float>(exponential(scales[from]) * kBits);
+      joint_prior[to] = static_cast<float>((priors[from] + (log_precision - log_two_pi) / 2) * kBits);
       head.deviations.push_back(exponential(-log_precision / 2));
     }
   }

@@ -1,8 +1,9 @@
 // Mixture of conditional Gaussian scale mixtures, a density (Theis et al. 2012); formulas in models/heads.py. Affine maps
 // have made (v, means) of the features (engine/native/lowering.py); log p(c, s | h) is prior + e^scale v less its sum.
 //
-// Tables of components and scales are computed in single precision, vector after vector. A sum has kLanes partial sums
-// whatever the width of a vector, so that its bits do not depend on it. What is left of them is in double precision.
+// Tables of components and scales are in bits, not nats, and in single precision, vector after vector. A sum has kLanes
+// partial sums whatever the width of a vector, so that its bits do not depend on it. What is left of them is in double
+// precision.
 #pragma once
 
 #include "heads.h"
@@ -28,21 +29,27 @@ struct Lanes {
     for (int i = 0; i < kParts; ++i) part[i] = function(part[i], i * Vector::size);
   }
   float largest() const {
-    return reduce([](float a, float b) { return a > b ? a : b; });
+    return reduce([](Vector a, Vector b) { return larger(a, b); });
   }
   float sum() const {
-    return reduce([](float a, float b) { return a + b; });
+    return reduce([](Vector a, Vector b) { return a + b; });
   }
 
  private:
   // In pairs, then pairs of pairs, and so on.
   template <class F>
   float reduce(F function) const {
-    float lane[scanline::kLanes];
-    for (int i = 0; i < kParts; ++i) part[i].store(lane + i * Vector::size);
-    for (int half = scanline::kLanes / 2; half > 0; half /= 2)
-      for (int i = 0; i < half; ++i) lane[i] = function(lane[i], lane[i + half]);
-    return lane[0];
+    Vector x[kParts];
+    for (int i = 0; i < kParts; ++i) x[i] = part[i];
+    for (int half = kParts / 2; half > 0; half /= 2)
+      for (int i = 0; i < half; ++i) x[i] = function(x[i], x[i + half]);
+    return reduce<Vector::size / 2>(x[0], function);
+  }
+  template <int half, class F>
+  static float reduce(Vector x, F function) {
+    x = function(x, exchanged<half>(x));
+    if constexpr (half > 1) return reduce<half / 2>(x, function);
+    else return x.first_lane();
   }
 };
 
@@ -64,7 +71,7 @@ inline float fill_table(const scanline::McgsmConstants& m, const float* priors, 
   return largest.largest();
 }
 
-// table = e^(table - largest). Returns their sum; `sums`, where it is not null, gets that of each component.
+// table = 2^(table - largest). Returns their sum; `sums`, where it is not null, gets that of each component.
 inline float exponentiate(const scanline::McgsmConstants& m, float largest, float* table, float* sums) {
   Lanes total = Lanes::all(0);
   for (int block = 0; block < m.stride; block += scanline::kLanes)
@@ -72,7 +79,7 @@ inline float exponentiate(const scanline::McgsmConstants& m, float largest, floa
       const int c = block + part;
       Vector sum = Vector::all(0);
       for (int s = 0, at = c; s < m.num_scales; ++s, at += m.stride) {
-        const Vector e = exponential(Vector::load(table + at) - Vector::all(largest)).value();
+        const Vector e = exponential_of_two(Vector::load(table + at) - Vector::all(largest));
         e.store(table + at);
         sum = sum + e;
       }
@@ -147,7 +154,8 @@ inline void mcgsm_rows(const scanline::HeadCall& call, scanline::HeadRow* out, i
   for (int i = 0; i < num; ++i) {
     const McgsmRow& row = rows[i];
     const double ratio = double{row.joint} / double{row.gates};
-    out[i].log_probs[0] = double{row.joint_most} - double{row.gates_most} + logarithm(ratio) - row.log_scale;
+    const double bits = double{row.joint_most} - double{row.gates_most};
+    out[i].log_probs[0] = bits * 0.6931471805599453 + logarithm(ratio) - row.log_scale;
   }
 }
 

@@ -28,6 +28,7 @@ inline void lstm_row(int h, const float* u, const float* c_before, float* out, f
 
 constexpr float kCellLimit = 16.0f;  // CELL_LIMIT of models/program.py
 
+// The last tanh has a loop of its own: it waits for all that is before it, longer than the processor can look ahead.
 inline void spatial_lstm_row(int h, const float* u, const float* c_left, const float* c_above, float* out,
                              float* c_out) {
   over_row(h, [=](int i, int n) {
@@ -37,8 +38,9 @@ inline void spatial_lstm_row(int h, const float* u, const float* c_left, const f
     c = fma(sigmoid(f_above), read(c_above + i, n), c);
     c = larger(smaller(c, Vector::all(kCellLimit)), Vector::all(-kCellLimit));
     write(c, c_out + i, n);
-    write(tanh(c * sigmoid(o)), out + i, n);
+    write(c * sigmoid(o), out + i, n);
   });
+  over_row(h, [=](int i, int n) { write(tanh(read(out + i, n)), out + i, n); });
 }
 
 template <class F>

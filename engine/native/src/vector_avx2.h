@@ -22,6 +22,7 @@ struct Vector {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
   }
   static Vector load_part(const float* p, int n) { return {_mm256_maskload_ps(p, first(n))}; }
+  float first_lane() const { return _mm256_cvtss_f32(v); }
   void store(float* p) const { _mm256_storeu_ps(p, v); }
   void store_part(float* p, int n) const { _mm256_maskstore_ps(p, first(n), v); }
 };
@@ -33,6 +34,12 @@ inline Vector operator/(Vector a, Vector b) { return {_mm256_div_ps(a.v, b.v)}; 
 inline Vector fma(Vector a, Vector b, Vector c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
 inline Vector smaller(Vector a, Vector b) { return {_mm256_min_ps(a.v, b.v)}; }
 inline Vector larger(Vector a, Vector b) { return {_mm256_max_ps(a.v, b.v)}; }
+// Lane i gets lane i ^ distance.
+template <int distance>
+inline Vector exchanged(Vector x) {
+  if constexpr (distance == 4) return {_mm256_permute2f128_ps(x.v, x.v, 1)};
+  else return {_mm256_permute_ps(x.v, distance == 2 ? 0x4E : 0xB1)};
+}
 inline Vector where_positive(Vector x, Vector yes, Vector no) {
   const __m256 positive = _mm256_cmp_ps(x.v, _mm256_setzero_ps(), _CMP_GT_OQ);
   return {_mm256_blendv_ps(no.v, yes.v, positive)};
@@ -40,6 +47,10 @@ inline Vector where_positive(Vector x, Vector yes, Vector no) {
 inline Vector power_of_two(Vector t) {
   const __m256i shifted = _mm256_slli_epi32(_mm256_castps_si256(t.v), 23);
   return {_mm256_castsi256_ps(_mm256_add_epi32(shifted, _mm256_set1_epi32(0x3F800000)))};
+}
+inline Vector times_power_of_two(Vector x, Vector t) {
+  const __m256i shifted = _mm256_slli_epi32(_mm256_castps_si256(t.v), 23);
+  return {_mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(x.v), shifted))};
 }
 
 }  // namespace

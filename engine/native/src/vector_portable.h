@@ -27,6 +27,7 @@ struct Vector {
   static Vector load(const float* p) { return make([=](int i) { return p[i]; }); }
   // The first n floats; the others are zero and not touched in memory.
   static Vector load_part(const float* p, int n) { return make([=](int i) { return i < n ? p[i] : 0.0f; }); }
+  float first_lane() const { return v[0]; }
   void store(float* p) const { store_part(p, size); }
   void store_part(float* p, int n) const {
     for (int i = 0; i < n; ++i) p[i] = v[i];
@@ -48,6 +49,11 @@ inline Vector smaller(Vector a, Vector b) {
 inline Vector larger(Vector a, Vector b) {
   return Vector::make([&](int i) { return a.v[i] > b.v[i] ? a.v[i] : b.v[i]; });
 }
+// Lane i gets lane i ^ distance, a power of two.
+template <int distance>
+inline Vector exchanged(Vector x) {
+  return Vector::make([&](int i) { return x.v[i ^ distance]; });
+}
 inline Vector where_positive(Vector x, Vector yes, Vector no) {
   return Vector::make([&](int i) { return x.v[i] > 0 ? yes.v[i] : no.v[i]; });
 }
@@ -57,6 +63,18 @@ inline Vector power_of_two(Vector t) {
     std::uint32_t bits;
     std::memcpy(&bits, &t.v[i], sizeof bits);
     bits = (bits << 23) + 0x3F800000u;
+    float out;
+    std::memcpy(&out, &bits, sizeof out);
+    return out;
+  });
+}
+// x * 2^n for such a t, where x and the product are normal numbers.
+inline Vector times_power_of_two(Vector x, Vector t) {
+  return Vector::make([&](int i) {
+    std::uint32_t bits, power;
+    std::memcpy(&bits, &x.v[i], sizeof bits);
+    std::memcpy(&power, &t.v[i], sizeof power);
+    bits += power << 23;
     float out;
     std::memcpy(&out, &bits, sizeof out);
     return out;
