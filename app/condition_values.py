@@ -2,6 +2,7 @@
 
 import difflib
 import math
+import reprlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -45,14 +46,14 @@ def guess(names: Sequence[str], wanted: str) -> str:
 
 
 def class_index(card: Card, wanted: Any, param: str) -> int:
-    names, hint = names_of(card), ""
+    names, hint, shown = names_of(card), "", reprlib.repr(wanted)
     if isinstance(wanted, str):
         if (index := places_of(names, [wanted])[0]) is not None:
             return index
-        hint, wanted = guess(names, wanted), wanted[:MAX_NAME]
+        hint, shown = guess(names, wanted), repr(wanted[:MAX_NAME])
     elif isinstance(wanted, int) and not isinstance(wanted, bool) and 0 <= wanted < len(names):
         return wanted
-    message = f"`{card.id}` has no class {wanted!r}.{hint} Its classes are: {listed(card)}."
+    message = f"`{card.id}` has no class {shown}.{hint} Its classes are: {listed(card)}."
     raise ApiError(Code.UNKNOWN_CLASS, message, param=param)
 
 
@@ -80,17 +81,16 @@ def embedding(card: Card, conditioning: Mapping[str, Any], wanted: Any, param: s
         raise ApiError(Code.INVALID_FIELD, message, param=param)
     for index, number in enumerate(wanted):
         if not is_number(number):
-            message = (
-                f"`{param}.{index}` is {str(number)[:40]}; numbers from {-MAX_NUMBER:g} to {MAX_NUMBER:g} are taken."
-            )
+            numbers = f"numbers from {-MAX_NUMBER:g} to {MAX_NUMBER:g}"
+            message = f"`{param}.{index}` is {reprlib.repr(number)}; {numbers} are taken."
             raise ApiError(Code.INVALID_FIELD, message, param=f"{param}.{index}")
-    numbers = [float(number) for number in wanted]
-    if conditioning.get("normalised") and math.hypot(*numbers) < 1e-5:
+    vector = [float(number) for number in wanted]
+    if conditioning.get("normalised") and math.hypot(*vector) < 1e-5:
         message = (
             f"`{param}` is zero, which has no direction; `{card.id}` takes a vector that can be scaled to length 1."
         )
         raise ApiError(Code.INVALID_FIELD, message, param=param)
-    return numbers
+    return vector
 
 
 def is_number(value: Any) -> bool:

@@ -1,5 +1,6 @@
 """From a request's `condition` to the protocol's: names are looked up, and a refusal says what the bundle takes."""
 
+import reprlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,12 +32,14 @@ def resolve(
         raise ApiError(Code.CONDITION_NOT_TAKEN, f"`{card.id}` is unconditional: leave `{param}` out.", param=param)
     each_allowed = each_allowed and kind == "class"
     if condition is None:
-        raise ApiError(Code.CONDITION_REQUIRED, takes(card, each_allowed), param=param)
+        message = f"`{param}` is missing: {takes(card, each_allowed)}"
+        raise ApiError(Code.CONDITION_REQUIRED, message, param=param)
     if condition == EACH and each_allowed:
         return {"each": True}
     form = next((form for form in forms(card) if form in condition), None) if isinstance(condition, dict) else None
     if form is None or (form not in ("image", "map") and len(condition) > 1):
-        raise ApiError(Code.CONDITION_NOT_TAKEN, takes(card, each_allowed), param=param)
+        message = f"`{param}` is of another form: {takes(card, each_allowed)}"
+        raise ApiError(Code.CONDITION_NOT_TAKEN, message, param=param)
     value, conditioning = condition[form], card.conditioning or {}
     match form:
         case "class":
@@ -54,14 +57,16 @@ def resolve(
 def resolve_path(card: Card, path: Any, images: ConditionImages, max_steps: int) -> dict[str, Any]:
     """The field `interpolate`, {"from": condition, "to": condition, "steps": k}, as the condition of k samples."""
     if conditioning_kind(card) != "embedding":
-        message = f"`{card.id}` is not conditioned on embeddings, between which alone a path can be drawn."
+        message = f"`interpolate` draws between embeddings, and `{card.id}` is not conditioned on embeddings."
         raise ApiError(Code.CONDITION_NOT_TAKEN, message, param="interpolate")
     if not isinstance(path, Mapping) or set(path) != {"from", "to", "steps"}:
         message = f'`interpolate` takes {{"from": condition, "to": condition, "steps": number}}. {takes(card, False)}'
         raise ApiError(Code.INVALID_FIELD, message, param="interpolate")
     steps = path["steps"]
     if not isinstance(steps, int) or isinstance(steps, bool) or not MIN_STEPS <= steps <= max_steps:
-        message = f"`interpolate.steps` is {steps!r}; it must be {MIN_STEPS} to {max_steps}, both ends counted."
+        message = (
+            f"`interpolate.steps` is {reprlib.repr(steps)}; it must be {MIN_STEPS} to {max_steps}, both ends counted."
+        )
         raise ApiError(Code.INVALID_FIELD, message, param="interpolate.steps")
     ends = {end: resolve(card, path[end], images, param=f"interpolate.{end}") for end in ("from", "to")}
     return {"interpolate": {**ends, "steps": steps}}

@@ -7,14 +7,13 @@ from app.catalog import shape_text
 from app.condition_values import listed
 from app.errors import ApiError, Code
 from app.levels import Size, value_list
-from worker.protocol import MAX_MAP_NUMBERS, Card
+from worker.protocol import MAX_MAP_NUMBERS, Card, map_size
 
 
 def check_map_size(card: Card, size: Size, param: str) -> None:
     """Raises 422 where the map of an image of that size is more than a worker holds."""
     told = card.conditioning or {}
-    rows, columns = (-(-side >> told["level"]) for side in size)
-    numbers = told["num_levels"] if told["what"] == "labels" else told["channels"]
+    rows, columns, numbers = map_size(told, *size)
     most = MAX_MAP_NUMBERS // numbers
     if rows * columns > most:
         side = math.isqrt(most) << told["level"]
@@ -29,7 +28,7 @@ def check_map_size(card: Card, size: Size, param: str) -> None:
 def map_card(card: Card, size: Size | None) -> Card:
     """A card of the maps that belong to images of a size (height, width), or of any, as if the model drew them."""
     told = card.conditioning or {}
-    height, width = (None, None) if size is None else (-(-side >> told["level"]) for side in size)
+    height, width = (None, None) if size is None else map_size(told, *size)[:2]
     return dataclasses.replace(
         card, height=height, width=width, channels=told["channels"], num_levels=told["num_levels"], pixels=None
     )

@@ -5,8 +5,9 @@ import re
 from app.errors import ApiError, Code
 
 MAX_IDEMPOTENCY_KEY = 255
-EVENT_ID = re.compile(r"\d{1,20}(-\d{1,20})?")
-# Both halves are 64-bit numbers. Redis refuses a read that names a larger one, and all jobs share one read.
+# ASCII: Redis knows no other digits, and refuses a read that names them. All jobs share one read.
+EVENT_ID = re.compile(r"\d{1,20}(-\d{1,20})?", re.ASCII)
+# Both halves are 64-bit numbers; a larger one would end that read too.
 MAX_ID_PART = 2**64 - 1
 
 

@@ -1,8 +1,8 @@
 """The fields of the three POSTs. What depends on the model or on the settings is checked after, by `job_request`."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, FailFast, Field
 
 from app.condition_schemas import CONDITION, CONDITION_HELP, CONDITION_OR_EACH, PATH
 from app.levels import Fit, Levels
@@ -91,7 +91,7 @@ class ScoreFields(UploadFields, Fields):
 
 
 class ScoreJsonFields(ScoreFields):
-    images: list[str] = Field(
+    images: Annotated[list[str], FailFast()] = Field(
         min_length=1, description="The images, each a PNG, JPEG or WebP file in base64; a data: URL is taken too."
     )
 

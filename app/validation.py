@@ -11,11 +11,18 @@ from app.errors import ApiError, Code
 
 Model = TypeVar("Model", bound=BaseModel)
 
+# Anybody may send a million fields, or a name as long as the body; whoever serves everybody else reads them.
+MAX_FIELDS = 32
+MAX_NAME = 100
+
 CODES = {"missing": Code.MISSING_FIELD, "extra_forbidden": Code.UNKNOWN_FIELD}
 
 
 def validated(model: type[Model], fields: Mapping[str, Any], *, strict: bool) -> Model:
     """`fields` as a `model`. `strict` for JSON, where 7 and "7" differ; a form knows only text."""
+    if len(fields) > MAX_FIELDS:
+        message = f"{len(fields)} fields are given. This request takes: {', '.join(public_names(model))}."
+        raise ApiError(Code.UNKNOWN_FIELD, message)
     try:
         return model.model_validate(dict(fields), strict=strict)
     except ValidationError as failure:
@@ -34,11 +41,13 @@ def rejection(findings: Sequence[Mapping[str, Any]], known: Iterable[str] = ()) 
 
 
 def field_name(finding: Mapping[str, Any]) -> str:
-    """FastAPI puts the part of the request ('query', 'path', ...) first; a body's field stands alone."""
+    """FastAPI puts the part of the request ('query', 'path', ...) first; a body's field stands alone.
+
+    A longer name than any of ours is cut short."""
     location = [str(part) for part in finding["loc"]]
     if len(location) > 1 and location[0] in ("query", "path", "header", "body"):
         location = location[1:]
-    return ".".join(location)
+    return ".".join(location)[:MAX_NAME]
 
 
 def describe(finding: Mapping[str, Any], known: list[str]) -> str:

@@ -12,8 +12,10 @@ from models.heads import McgsmParameters
 
 # e^20 = 5e8 times the square of any input or residual that occurs stays far inside float32, whose exp ends at 88.
 MAX_LOG_PRECISION = 20.0
-# Rows whose products are held at once where no gradient will ask for them: 40 MB of 160 columns.
+# Rows whose products are held at once where no gradient will ask for them, and how many numbers: 84 MB. A mixture of
+# the largest size that a bundle may have would take gigabytes of as many rows.
 _ROWS_WITHOUT_GRADIENT = 1 << 16
+_NUMBERS_WITHOUT_GRADIENT = 20 << 20
 # Rows of [row, components * scales] maps that stay in the cache of a core while the mixture is summed.
 _ROWS_AT_ONCE = 1024
 # e^-87 is the last power in range of a normal float32: below it torch's exp takes fifteen times as long, for nothing.
@@ -61,9 +63,11 @@ class McgsmHead(nn.Module):
         `mcgsm_log_prob` as the difference of two sums over c and s of exp(bias_cs + e^alpha_cs v_c), half its cost:
         with v = -energy / 2 + w . h for the gates, and v less half the squared residual for gates and experts together.
         """
-        if torch.is_grad_enabled() or len(h) <= _ROWS_WITHOUT_GRADIENT:
+        columns = len(self.features) + 2 * len(self.predictors)
+        at_once = max(1, min(_ROWS_WITHOUT_GRADIENT, _NUMBERS_WITHOUT_GRADIENT // columns))
+        if torch.is_grad_enabled() or len(h) <= at_once:
             return self._log_prob(h, whitening, x)
-        blocks = _blocks(len(h), _ROWS_WITHOUT_GRADIENT)
+        blocks = _blocks(len(h), at_once)
         return torch.cat([self._log_prob(h[rows], whitening[rows], x[rows]) for rows in blocks])
 
     def _log_prob(self, h: Tensor, whitening: Tensor, x: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
+from training.config import ConfigError
 from training.datasets import Split
 
 Batch = tuple[Tensor, Tensor]
@@ -23,9 +24,14 @@ def batch_indices(num_images: int, batch_size: int, seed: int, step: int) -> Ten
 
 
 class Batches(IterableDataset[Batch]):
-    """Endless batches (images [batch, 1, row, col], labels [batch]), from the step that `next_step` tells."""
+    """Endless batches (images [batch, 1, row, col], labels [batch]), from the step that `next_step` tells.
+
+    Raises ConfigError where all images together make no batch.
+    """
 
     def __init__(self, split: Split, batch_size: int, seed: int, next_step: Callable[[], int]) -> None:
+        if batch_size > len(split):
+            raise ConfigError(f"batch_size is {batch_size}, but there are only {len(split)} training images")
         self.split, self.batch_size, self.seed, self.next_step = split, batch_size, seed, next_step
 
     def __iter__(self) -> Iterator[Batch]:

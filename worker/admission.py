@@ -25,7 +25,8 @@ from models.strict_json import as_json
 from worker.contexts import one_hot
 from worker.embedding import embed
 from worker.loaded_model import Draining, LoadedModel, LoadedModels, NoSuchPrecision
-from worker.protocol import MAX_MAP_NUMBERS, Card, Precision
+from worker.memory import NotEnoughMemory, is_lack_of_memory
+from worker.protocol import MAX_MAP_NUMBERS, Card, Precision, map_size
 from worker.work import draws_in
 
 log = logging.getLogger(__name__)
@@ -38,7 +39,10 @@ MEASURE_S = 0.5
 
 
 def admit(directory: Path, models: LoadedModels) -> Card:
-    """The card of the bundle in `directory`: admitted with its measured speed, or refused with the reason."""
+    """The card of the bundle in `directory`: admitted with its measured speed, or refused with the reason.
+
+    Raises NotEnoughMemory, which says nothing of the bundle. Draining.
+    """
     sha256 = ""
     try:
         config = read_config(directory)
@@ -55,21 +59,23 @@ def admit(directory: Path, models: LoadedModels) -> Card:
             return _card(
                 directory, loaded, _pixels_per_second(engine, loaded, height, width), _precisions(models, stages)
             )
+    except (Draining, NotEnoughMemory):
+        raise
     except (BundleError, NotAdmitted, OSError) as error:
         reason = str(error)
-    except Draining:
-        raise
     except Exception as error:  # whatever a strange bundle provokes, the others are still to be admitted
         log.exception("the admission of %s failed", directory.name)
         reason = f"the admission test failed: {type(error).__name__}: {error}"
+        if is_lack_of_memory(error):
+            raise NotEnoughMemory(reason) from error
     return Card(id=directory.name, sha256=sha256, status="refused", reason=reason)
 
 
 def _check_map(config: BundleConfig) -> None:
     """Raise `BundleError` where images have one size, and their map is more than any request may have."""
     if isinstance(config.conditioning, ByMap) and isinstance(config.image, ImageShape):
-        rows, columns = config.conditioning.shape(config.image.height, config.image.width)
-        numbers = rows * columns * config.conditioning.num_numbers
+        rows, columns, at_a_place = map_size(as_json(config.conditioning), config.image.height, config.image.width)
+        numbers = rows * columns * at_a_place
         if numbers > MAX_MAP_NUMBERS:
             raise BundleError(
                 f"the map of an image, {columns}x{rows} places, holds {numbers} numbers; at most {MAX_MAP_NUMBERS} are "

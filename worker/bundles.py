@@ -1,33 +1,43 @@
 """The bundles folder: what lies in it now, what was admitted, what was refused and why."""
 
 import logging
+import math
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.bundle_config import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE
+from models.bundle_config import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, BundleError
+from worker.memory import NotEnoughMemory
 from worker.protocol import Card
 
 log = logging.getLogger(__name__)
+
+# So long a bundle stays refused for want of memory: trying is dear, and the room comes with the end of jobs.
+AGAIN_S = 60.0
 
 Fingerprint = tuple[tuple[str, int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A bundle as it was when its folder last changed."""
+    """A bundle as it was when its folder last changed. `again_at`: when it is tried again if it does not."""
 
     directory: Path
     fingerprint: Fingerprint
     card: Card
+    again_at: float = math.inf
+
+    def is_due(self, now: Fingerprint) -> bool:
+        return self.fingerprint != now or time.monotonic() >= self.again_at
 
 
 class Bundles:
     """Looked at every few seconds by one thread; read by all, any of which may `refuse` what it cannot load.
 
     Args:
-        admit: from a folder to its card.
+        admit: from a folder to its card; NotEnoughMemory if it cannot be told at present.
         on_change: called after every bundle that came, changed or went, and after the first look.
     """
 
@@ -45,7 +55,7 @@ class Bundles:
             self._forget(name)
         for name, now in found.items():
             entry = self._entries.get(name)
-            if (entry is None or entry.fingerprint != now) and self._has_settled(name, now):
+            if (entry is None or entry.is_due(now)) and self._has_settled(name, now):
                 self._take(name, now)
         is_first = self._seen is None
         self._seen = found
@@ -72,14 +82,14 @@ class Bundles:
         entry = self._entries.get(model_id)
         return entry.card.reason if entry is not None and entry.card.status == "refused" else None
 
-    def refuse(self, entry: Entry, reason: str) -> None:
+    def refuse(self, entry: Entry, error: BundleError) -> None:
         """An admitted bundle turned out to be broken: refuse it until its folder changes."""
-        card = Card(id=entry.card.id, sha256=entry.card.sha256, status="refused", reason=reason)
+        refused = _refused(entry.directory, entry.fingerprint, entry.card.sha256, error)
         with self._lock:
-            if self._entries.get(card.id) is not entry:  # looked at again, or refused by another thread, meanwhile
+            if self._entries.get(entry.card.id) is not entry:  # looked at again, or refused by another thread
                 return
-            self._entries = {**self._entries, card.id: Entry(entry.directory, entry.fingerprint, card)}
-        log.warning("refused %s: %s", card.id, reason)
+            self._entries = {**self._entries, entry.card.id: refused}
+        log.warning("refused %s: %s", entry.card.id, refused.card.reason)
         self._on_change()
 
     def admitted(self) -> set[str]:
@@ -98,14 +108,19 @@ class Bundles:
         return self._seen is None or self._seen.get(name) == now
 
     def _take(self, name: str, now: Fingerprint) -> None:
-        card = self._admit(self._root / name)
+        directory = self._root / name
+        try:
+            entry = Entry(directory, now, self._admit(directory))
+        except NotEnoughMemory as error:
+            entry = _refused(directory, now, "", error)
+        card = entry.card
         if card.status == "admitted":
             log.info("admitted %s: %s pixels/s", name, card.pixels_per_second)
             self._gone.add(name)
         else:
             log.warning("refused %s: %s", name, card.reason)
         with self._lock:
-            self._entries = {**self._entries, name: Entry(self._root / name, now, card)}
+            self._entries = {**self._entries, name: entry}
         self._on_change()
 
     def _forget(self, name: str) -> None:
@@ -113,6 +128,14 @@ class Bundles:
         with self._lock:
             self._entries = {other: entry for other, entry in self._entries.items() if other != name}
         self._on_change()
+
+
+def _refused(directory: Path, fingerprint: Fingerprint, sha256: str, error: BundleError) -> Entry:
+    """Until the folder changes, or for `AGAIN_S` where memory is all that it lacks."""
+    reason, again_at = str(error), math.inf
+    if isinstance(error, NotEnoughMemory):
+        reason, again_at = f"{error}; it is tried again every {AGAIN_S:.0f} s", time.monotonic() + AGAIN_S
+    return Entry(directory, fingerprint, Card(directory.name, sha256, "refused", reason), again_at)
 
 
 def fingerprint(directory: Path) -> Fingerprint:

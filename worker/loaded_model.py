@@ -18,6 +18,7 @@ from models.bundle_config import WEIGHTS_FILE, BundleConfig, BundleError
 from models.encoder import Encoder
 from models.mcgsm_program import clipped
 from models.program import Stage
+from worker.memory import NotEnoughMemory, is_lack_of_memory
 from worker.protocol import Precision
 
 log = logging.getLogger(__name__)
@@ -166,7 +167,8 @@ class LoadedModels:
             raise
         except Exception as error:
             log.exception("loading %s failed", directory.name)
-            raise BundleError(f"it cannot be loaded: {type(error).__name__}: {error}") from error
+            kind = NotEnoughMemory if is_lack_of_memory(error) else BundleError
+            raise kind(f"it cannot be loaded: {type(error).__name__}: {error}") from error
 
     def _make_room(self, memory_bytes: int) -> None:
         with self._changed:

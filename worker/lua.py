@@ -206,7 +206,9 @@ for _ = 1, tonumber(ARGV[8]) do
     redis.call('HINCRBY', key .. ':samples', 'rows:' .. sample, 1)
     drawn = drawn + 1
   elseif tonumber(row) > have then
-    return {'lost', 0}  -- the server came back without its last writes: go on from what it has, with a new attempt
+    -- The server came back without its last writes: go on from what it has, with a new attempt.
+    redis.call('HINCRBY', key, 'done', drawn * job[4])
+    return {'lost', 0}
   end
   cursor = cursor + 3
 end

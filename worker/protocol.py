@@ -273,6 +273,12 @@ def decode(kind: type[T], text: str | bytes) -> T:
         raise ProtocolError(f"not a {kind.__name__}: {error}") from error
 
 
+def map_size(conditioning: dict[str, Any], height: int, width: int) -> tuple[int, int, int]:
+    """Of the map of an image, as a card's `conditioning` says it: rows, columns, and numbers told of each place."""
+    rows, columns = (-(-side >> conditioning["level"]) for side in (height, width))
+    return rows, columns, conditioning["num_levels" if conditioning["what"] == "labels" else "channels"]
+
+
 def queue_of(model_id: str) -> str:
     """Name of the Celery queue of a bundle."""
     return f"bundle.{model_id}"

@@ -230,9 +230,15 @@ def reserved_bytes(request: JobRequest, uploads: list[bytes], mask: bytes | None
     if request.kind == "score":
         kept = 4 * request.n * request.num_dims if request.per_pixel else 0
     else:
-        kept = request.n * request.canvas_bytes * 7 // 3 + _swept_bytes(request, mask)
+        kept = request.n * request.canvas_bytes * 7 // 3 + _told_rows_bytes(request) + _swept_bytes(request, mask)
     told = _told_bytes(request.condition) + sum(CLASS_BYTES + len(json.dumps(name)) for name in classes)
     return given + kept + (2048 + 2 * told) * (request.n + 2)
+
+
+def _told_rows_bytes(request: JobRequest) -> int:
+    """What events say beside the pixels of rows, most of it for narrow images; a slow model has an event a row."""
+    rows = request.n * request.canvas_height
+    return rows * ROW_EVENT_BYTES + EVENT_BYTES * min(rows, MAX_EVENTS)
 
 
 def _swept_bytes(request: JobRequest, mask: bytes | None) -> int:

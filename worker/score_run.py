@@ -106,6 +106,9 @@ class ScoreRun:
         return maps.permute(0, 2, 3, 1).float().numpy()
 
     def _finish_image(self, k: int, maps: Maps) -> None:
+        if not np.isfinite(maps).all():  # of a strange model, or numbers that it never saw
+            self.attempt.fail("engine_failed", "the score is no finite number: it outgrew float32")
+            return
         answer, kept = self._question.answer(maps)
         # Whatever the engine draws with, scores come from torch.
         context = None if self._contexts is None or len(self._contexts) > 1 else self._contexts[0]

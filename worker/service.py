@@ -135,7 +135,7 @@ class Worker:
             with self._models.use(entry.directory, request.model, request.sha256) as loaded:
                 return self._run(job_id, loaded, request)
         except BundleError as error:
-            self._bundles.refuse(entry, str(error))
+            self._bundles.refuse(entry, error)
             return self._turn_away(job_id, request)
         except Draining:
             return "requeue"

@@ -39,6 +39,8 @@ TAGGED = Card(
     conditioning={"kind": "tags", "names": ["Heart", "sky & weather", "noto"]},
 )
 
+JSON = {"Content-Type": "application/json"}
+
 
 @pytest.fixture
 def client(running_app: TestClient, leases: Leases) -> TestClient:
@@ -81,6 +83,20 @@ def test_a_name_of_any_length_is_told_shortened(client: TestClient) -> None:
     for model, condition in (("tagged", {"tags": ["x" * 100_000]}), ("clothes", {"class": "x" * 100_000})):
         answer = post(client, model, condition=condition)
         assert answer.status_code == 422 and len(answer.text) < 2000
+
+
+@pytest.mark.parametrize(
+    ("model", "condition"),
+    [
+        ("clothes", {"class": ["x" * 100_000]}),
+        ("codes", {"embedding": [0, 0, "\ud800"]}),
+        ("codes", {"embedding": [[], 0, 0]}),
+    ],
+)
+def test_a_value_of_any_kind_is_told_shortened(client: TestClient, model: str, condition: dict[str, Any]) -> None:
+    """Half of a pair of surrogates is JSON, and no answer could be encoded with it."""
+    answer = client.post("/v1/samples", content=json.dumps({"model": model, "condition": condition}), headers=JSON)
+    assert answer.status_code == 422 and len(answer.text) < 2000
 
 
 def test_a_condition_of_many_numbers_fits_into_a_form(client: TestClient, leases: Leases) -> None:
@@ -194,12 +210,14 @@ def test_a_condition_image_is_refused_as_any_upload_is(
 @pytest.mark.parametrize(
     ("model", "fields", "param", "says"),
     [
-        ("clothes", {"interpolate": {}}, "interpolate", "not conditioned on embeddings"),
+        ("clothes", {"interpolate": {}}, "interpolate", "`interpolate` draws between embeddings"),
         ("faces", {"interpolate": {"from": picture()}}, "interpolate", 'takes {"from": condition, "to": condition'),
         ("faces", {"steps": 1}, "interpolate.steps", "must be 2 to 8, both ends counted"),
         ("faces", {"steps": 9}, "interpolate.steps", "must be 2 to 8"),
         ("faces", {"to": {"embedding": [1]}}, "interpolate.to.embedding", "has 1 numbers"),
-        ("faces", {"from": {"class": 1}}, "interpolate.from", "`faces` takes"),
+        ("faces", {"from": {"class": 1}}, "interpolate.from", "`interpolate.from` is of another form: `faces` takes"),
+        ("faces", {"to": None}, "interpolate.to", "`interpolate.to` is missing: `faces` takes"),
+        ("faces", {"steps": "x" * 9999}, "interpolate.steps", "must be 2 to 8"),
         ("faces", {"n": 2}, "n", "Give `n` or `interpolate`, not both"),
         ("faces", {"condition": picture()}, "condition", "Give `condition` or `interpolate`, not both"),
     ],
@@ -212,7 +230,7 @@ def test_a_path_that_is_none_is_refused(
     others = {name: value for name, value in fields.items() if name not in ends}
     status, _, field, message = refused(post(client, model, **{"interpolate": path, **others}))
     assert (status, field) == (422, param)
-    assert says in message
+    assert says in message and len(message) < 500
 
 
 def test_the_same_key_with_another_condition_is_another_request(client: TestClient) -> None:

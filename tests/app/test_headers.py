@@ -48,7 +48,7 @@ def test_an_event_id_is_as_the_events_carry_it(value: str) -> None:
     assert event_id(value, "after") == value
 
 
-@pytest.mark.parametrize("value", ["", "x", "-1", "1-", "$", "1-2-3", "1" * 30, f"{2**64}-0", f"0-{2**64}"])
+@pytest.mark.parametrize("value", ["", "x", "-1", "1-", "$", "1-2-3", "1" * 30, f"{2**64}-0", f"0-{2**64}", "\u0661-0"])
 def test_anything_else_is_no_event_id(value: str) -> None:
     with pytest.raises(ApiError):
         event_id(value, "after")

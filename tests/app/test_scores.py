@@ -117,3 +117,9 @@ def test_a_field_given_twice_is_refused(client: TestClient) -> None:
     answer = client.post("/v1/scores", data=FORM, files=files)
     assert (answer.status_code, answer.json()["error"]["param"]) == (422, "model")
     assert "give it once" in answer.json()["detail"]
+
+
+def test_many_images_that_are_none_are_answered_briefly(client: TestClient) -> None:
+    answer = client.post("/v1/scores", json={"model": "clothes", "images": [1] * 20_000})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (422, "images.0")
+    assert len(answer.text) < 1000

@@ -54,3 +54,21 @@ def test_gradients_are_those_of_finite_differences() -> None:
 
     leaves = [t.requires_grad_() for t in (h, whitening, x)]
     assert torch.autograd.gradcheck(run, (*leaves, *parameters.values()))
+
+
+@pytest.mark.parametrize(("num_components", "most"), [(4, 65_536), (128, 65_536), (16_384, 1_000)])
+def test_a_large_mixture_takes_fewer_rows_at_once(
+    num_components: int, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """65,536 rows of 16,384 components would hold 8.6 GB of products."""
+
+    def none_of_it(head: McgsmHead, h: Tensor, whitening: Tensor, x: Tensor) -> Tensor:
+        rows.append(len(h))
+        return x
+
+    rows: list[int] = []
+    monkeypatch.setattr(McgsmHead, "_log_prob", none_of_it)
+    head, pixels = McgsmHead(1, num_components, num_scales=1, num_features=48), torch.arange(100_000)
+    with torch.no_grad():
+        assert torch.equal(head(pixels[:, None], pixels[:, None], pixels), pixels)
+    assert max(rows) <= most and min(rows[:-1]) > most / 2

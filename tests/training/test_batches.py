@@ -1,6 +1,8 @@
+import pytest
 import torch
 
 from training.batches import Batches, batch_indices
+from training.config import ConfigError
 from training.datasets import Split
 
 
@@ -20,3 +22,10 @@ def test_batches_go_on_from_the_step_they_are_told() -> None:
     resumed = iter(Batches(split, 4, 3, lambda: 7))
     expected = [next(from_start)[1].tolist() for _ in range(12)][7:]
     assert [next(resumed)[1].tolist() for _ in range(5)] == expected
+
+
+def test_a_batch_larger_than_the_training_set_is_refused_with_both_sizes() -> None:
+    split = Split(torch.zeros(20, 1, 1, 1), torch.zeros(20))
+    with pytest.raises(ConfigError, match="batch_size is 21, but there are only 20 training images"):
+        Batches(split, 21, 3, lambda: 0)
+    assert len(next(iter(Batches(split, 20, 3, lambda: 0)))[0]) == 20

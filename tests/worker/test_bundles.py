@@ -7,10 +7,13 @@ from typing import Literal
 
 import pytest
 
+from models.bundle_config import BundleError
 from tests.services import write_tiny_bundle, write_tiny_density
+from worker import bundles
 from worker.admission import admit
 from worker.bundles import Bundles
 from worker.loaded_model import LoadedModel, LoadedModels
+from worker.memory import NotEnoughMemory
 from worker.protocol import Card
 
 
@@ -91,18 +94,18 @@ def test_what_turns_out_to_be_broken_is_refused_until_it_changes(folder: Folder)
     entry = folder.bundles.find("tiny")
     assert entry is not None and folder.bundles.refusal("tiny") is None
     for _ in range(2):  # of threads that meet it side by side one is heard
-        folder.bundles.refuse(entry, "no memory")
+        folder.bundles.refuse(entry, BundleError("no kernel"))
     folder.bundles.scan()
     card = folder.cards()["tiny"]
-    assert (card.status, card.reason, card.sha256) == ("refused", "no memory", entry.card.sha256)
-    assert folder.bundles.find("tiny") is None and folder.bundles.refusal("tiny") == "no memory"
+    assert (card.status, card.reason, card.sha256) == ("refused", "no kernel", entry.card.sha256)
+    assert folder.bundles.find("tiny") is None and folder.bundles.refusal("tiny") == "no kernel"
     assert folder.bundles.gone() == {"tiny"}, "its jobs are still to be told"
     assert folder.changes == 3
     (folder.root / "tiny" / "config.json").touch()
     folder.bundles.scan()
     folder.bundles.scan()
     assert folder.cards()["tiny"].status == "admitted"
-    folder.bundles.refuse(entry, "no memory")  # an old story
+    folder.bundles.refuse(entry, BundleError("no kernel"))  # an old story
     assert folder.cards()["tiny"].status == "admitted"
 
 
@@ -180,17 +183,63 @@ def test_a_map_that_no_request_may_have_is_refused(folder: Folder) -> None:
     assert "1183x1183 places, holds 4198467 numbers; at most 4194304" in str(cards["larger"].reason)
 
 
-class OutOfMemory(LoadedModels):
+class Failing(LoadedModels):
+    """Loads nothing while it has an `error`."""
+
+    error: Exception | None = None
+
     @contextmanager
     def use(self, directory: Path, model_id: str, sha256: str) -> Iterator[LoadedModel]:
-        raise MemoryError("no room for 4 TB")
-        yield
+        if self.error:
+            raise self.error
+        with super().use(directory, model_id, sha256) as loaded:
+            yield loaded
 
 
 def test_a_surprise_in_one_bundle_is_a_refusal_too(tmp_path: Path) -> None:
     write_tiny_bundle(tmp_path, "tiny")
-    card = admit(tmp_path / "tiny", OutOfMemory(0, 4, lambda: False))
-    assert card.status == "refused" and card.reason == "the admission test failed: MemoryError: no room for 4 TB"
+    models = Failing(0, 4, lambda: False)
+    models.error = LookupError("nobody there")
+    card = admit(tmp_path / "tiny", models)
+    assert card.status == "refused" and card.reason == "the admission test failed: LookupError: nobody there"
+
+
+ALLOCATOR = "[enforce fail at alloc_cpu.cpp:117] err == 0. DefaultCPUAllocator: can't allocate memory: you tried ..."
+
+
+@pytest.mark.parametrize("error", [MemoryError("no room for 4 TB"), RuntimeError(ALLOCATOR)])
+def test_a_bundle_that_lacks_memory_is_tried_again_after_a_while(
+    tmp_path: Path, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_tiny_bundle(tmp_path, "tiny")
+    models = Failing(1 << 30, 4, lambda: False)
+    models.error = error
+    found = Bundles(tmp_path, lambda directory: admit(directory, models), lambda: None)
+    found.scan()
+    assert str(error) in str(found.refusal("tiny")) and "tried again every 60 s" in str(found.refusal("tiny"))
+    models.error = None
+    found.scan()
+    assert found.find("tiny") is None, "not at every look"
+    monkeypatch.setattr(bundles, "AGAIN_S", 0.0)
+    models.error, found._entries = error, {}
+    found.scan()
+    models.error = None
+    found.scan()
+    assert found.find("tiny") is not None
+
+
+def test_an_admitted_bundle_that_lacks_memory_later_is_tried_again(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundles, "AGAIN_S", 0.0)
+    write_tiny_bundle(folder.root, "tiny")
+    folder.bundles.scan()
+    entry = folder.bundles.find("tiny")
+    assert entry is not None
+    folder.bundles.refuse(entry, NotEnoughMemory("no room for 4 TB"))
+    assert "no room for 4 TB" in str(folder.bundles.refusal("tiny"))
+    folder.bundles.scan()
+    assert folder.bundles.find("tiny") is not None
 
 
 def test_a_bundle_being_written_and_stray_files_are_no_bundles(folder: Folder) -> None:

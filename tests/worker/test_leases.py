@@ -59,6 +59,13 @@ def test_a_row_after_a_gap_loses_the_job(records: Records, leases: Leases, reque
     assert records.canvas(claim.job_id, 0) == b""
 
 
+def test_rows_before_a_gap_count_as_done(records: Records, leases: Leases, request_: JobRequest) -> None:
+    claim = _claimed(records, leases, request_)
+    assert leases.flush([_update(claim, rows=[(0, 0, b"abcd"), (1, 1, b"efgh")])])[0].status == "lost"
+    progress = records.get(claim.job_id).progress
+    assert (progress.rows, progress.done) == ((1, 0), 4)
+
+
 def test_a_later_sweep_takes_the_place_of_what_is_saved(records: Records, leases: Leases, request_: JobRequest) -> None:
     request = replace(request_, kind="completion", sweeps=3)
     claim = _claimed(records, leases, request)

@@ -9,6 +9,7 @@ from models.bundle_config import BundleError
 from models.program import Stage
 from tests.services import wait_until, write_tiny_bundle
 from worker.loaded_model import Draining, LoadedModels, estimated_bytes
+from worker.memory import NotEnoughMemory
 from worker.protocol import Precision
 
 
@@ -88,13 +89,20 @@ def test_a_folder_with_other_weights_is_not_the_bundle(bundles: dict[str, tuple[
         pass
 
 
-class OutOfMemory(LoadedModels):
+class Failing(LoadedModels):
+    error: Exception
+
     def engine(self, stages: Sequence[Stage], precision: Precision = "float32") -> Engine:
-        raise MemoryError("no room for 4 TB")
+        raise self.error
 
 
-def test_whatever_goes_wrong_while_loading_is_the_bundles_fault(bundles: dict[str, tuple[Path, str, str]]) -> None:
-    models = OutOfMemory(1 << 30, 4, lambda: False)
-    with pytest.raises(BundleError, match="MemoryError: no room for 4 TB"), models.use(*bundles["a"]):
+@pytest.mark.parametrize(("error", "kind"), [(LookupError("no"), BundleError), (MemoryError("no"), NotEnoughMemory)])
+def test_whatever_goes_wrong_while_loading_is_the_bundles_fault_but_for_memory(
+    bundles: dict[str, tuple[Path, str, str]], error: Exception, kind: type[BundleError]
+) -> None:
+    models = Failing(1 << 30, 4, lambda: False)
+    models.error = error
+    with pytest.raises(BundleError, match=f"{type(error).__name__}: no") as caught, models.use(*bundles["a"]):
         pass
+    assert type(caught.value) is kind
     assert not _loaded(models, bundles)

@@ -3,6 +3,8 @@ from dataclasses import replace
 
 import pytest
 
+from models.conditioning import ByMap
+from models.strict_json import as_json
 from worker.protocol import (
     Card,
     JobRequest,
@@ -12,6 +14,7 @@ from worker.protocol import (
     conditioning_of,
     decode,
     encode,
+    map_size,
     queue_of,
 )
 
@@ -103,3 +106,8 @@ def test_a_canvas_of_a_chain_begins_with_the_coarse_image_which_is_not_shown() -
 def test_the_start_of_a_markov_chain_and_each_sweep_count_as_a_canvas() -> None:
     request = JobRequest("completion", "m", "0" * 64, 9, 7, 3, 256, n=2, sweeps=5)
     assert request.total_pixels == 2 * 9 * 7 * (1 + 5)
+
+
+@pytest.mark.parametrize("told", [ByMap("map", "image", 2, 3, 256), ByMap("map", "labels", 0, 1, 3, ("a", "b", "c"))])
+def test_the_size_of_a_map_is_that_of_its_bundle(told: ByMap) -> None:
+    assert map_size(as_json(told), 9, 7) == (*told.shape(9, 7), told.num_numbers)

@@ -1,3 +1,4 @@
+import json
 import time
 from dataclasses import replace
 
@@ -5,6 +6,7 @@ import pytest
 
 from tests.services import Valkey
 from tests.worker.events import read_events
+from worker.attempt import Attempt
 from worker.leases import Leases, SampleResult, Update
 from worker.protocol import Card, JobRequest, WorkerReport
 from worker.records import (
@@ -15,6 +17,7 @@ from worker.records import (
     Records,
     StoreFull,
     UnknownJob,
+    reserved_bytes,
 )
 from worker.store import PREFIX
 
@@ -161,3 +164,26 @@ def test_counts_follow_the_jobs(records: Records, leases: Leases, request_: JobR
     assert counts["jobs"] == {"queued": 1, "running": 1, "succeeded": 0, "failed": 0, "canceled": 0}
     assert counts["queued"] == {"other": 1, "tiny": 0}
     assert counts["bytes"] > 0
+
+
+@pytest.mark.parametrize(("height", "width"), [(512, 1), (28, 28)])
+def test_a_drawn_job_takes_no_more_room_than_was_set_aside(
+    records: Records, leases: Leases, request_: JobRequest, height: int, width: int
+) -> None:
+    """All that Valkey holds counts, its own overhead too; rows are written one by one, as of a slow model."""
+    request = replace(request_, height=height, width=width, num_levels=256)
+    job, _ = records.create(request, [])
+    claim = leases.claim(job.id, "w", "t", "p")
+    assert claim is not None
+    attempt = Attempt(claim, lambda: None)
+    for row in range(height):
+        for k in range(request.n):
+            attempt.add_row(k, row, bytes(width))
+        update = attempt.pending(renew=True)
+        attempt.confirm(update, leases.flush([update])[0])
+    told = json.dumps({"sample": 0, "receipt": "-" * 600})
+    results = [SampleResult(k, told) for k in range(request.n)]
+    leases.flush([Update(job.id, claim.attempt, results=results, next_state="succeeded")])
+    keys: list[bytes] = records.client.keys(f"*{job.id}*")  # type: ignore[assignment]
+    taken = sum(records.client.memory_usage(key, samples=0) or 0 for key in keys)
+    assert 0.3 < taken / reserved_bytes(request, [], None) < 1

@@ -4,14 +4,19 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
+import torch
 
 from models.bundle_config import read_config
 from models.conditioning import ByClass
 from tests.services import write_tiny_bundle
+from worker.attempt import Attempt
 from worker.leases import Leases, SampleResult, Update
+from worker.loaded_model import LoadedModels
 from worker.protocol import JobRequest
 from worker.records import Records, reserved_bytes
 from worker.score_question import LevelsQuestion
+from worker.score_run import ScoreRun
 
 NUM_CLASSES = 60
 RECEIPT = "-" * 600
@@ -41,3 +46,20 @@ def test_a_score_of_every_class_takes_no_more_room_than_was_set_aside(
     taken = sum(records.client.memory_usage(key, samples=0) or 0 for key in keys)
     assert records.counts()["bytes"] == reserved_bytes(request, uploads, None, names)
     assert 0.5 < taken / reserved_bytes(request, uploads, None, names) < 1
+
+
+def test_a_score_that_is_no_number_fails_the_job(
+    records: Records, leases: Leases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """JSON knows no NaN: neither its events nor the job could be read."""
+    sha256 = write_tiny_bundle(tmp_path, "tiny")
+    job, _ = records.create(JobRequest("score", "tiny", sha256, 8, 8, 1, 2), [bytes(64)])
+    claim = leases.claim(job.id, "w", "t", "p")
+    assert claim is not None
+    with LoadedModels(1 << 30, 4, lambda: False).use(tmp_path / "tiny", "tiny", sha256) as loaded:
+        monkeypatch.setattr(type(loaded.model), "log_prob_map", lambda model, x, context: x * torch.nan)
+        run = ScoreRun(Attempt(claim, lambda: None), loaded)
+        run.score(run.take_piece())
+    update = run.attempt.pending(renew=True)
+    assert update.next_state == "failed" and not update.results
+    assert "outgrew float32" in update.data
