@@ -88,3 +88,17 @@ def group_slice(group: int, width: int, groups: int) -> slice:
 def code(x: Tensor, num_levels: int, dtype: torch.dtype) -> Tensor:
     """Levels 0..num_levels-1 -> [-1, 1]."""
     return x.to(dtype) * (2 / (num_levels - 1)) - 1
+
+
+def code_with_digits(x: Tensor, num_levels: int, dtype: torch.dtype) -> Tensor:
+    """Levels [batch, channel, row, col] -> [batch, channel * (1 + digits), row, col].
+
+    Of each channel its code and its binary digits, the lowest first, as -1 and 1.
+    """
+    digits = torch.stack([x.long() >> place & 1 for place in range(num_digits(num_levels))], 2).to(dtype)
+    return torch.cat([code(x, num_levels, dtype)[:, :, None], 2 * digits - 1], 2).flatten(1, 2)
+
+
+def num_digits(num_levels: int) -> int:
+    """Binary digits of the highest level."""
+    return (num_levels - 1).bit_length()

@@ -33,7 +33,7 @@ class PixelCNN(PixelRNN):
     """A PixelCNN for images of any height and width.
 
     Args:
-        channels, num_levels, width, first_kernel, head_width, num_classes, dropout: see `PixelRNN`.
+        channels, num_levels, width, first_kernel, head_width, num_classes, dropout, digits: see `PixelRNN`.
         dilations: one residual block each.
         kernel: odd size of the blocks' neighbourhoods.
 
@@ -53,8 +53,9 @@ class PixelCNN(PixelRNN):
         head_width: int = 32,
         num_classes: int = 0,
         dropout: float = 0.0,
+        digits: bool = False,
     ) -> None:
-        super().__init__(channels, num_levels, width, first_kernel, head_width, num_classes, dropout)
+        super().__init__(channels, num_levels, width, first_kernel, head_width, num_classes, dropout, digits)
         check_kernel(kernel)
         if any(d < 1 for d in dilations):
             raise ModelError("dilations must be at least 1")
@@ -72,6 +73,7 @@ class PixelCNN(PixelRNN):
             "head_width": self.head_width,
             "num_classes": self.context_size,
             "dropout": self.dropout,
+            "digits": self.digits,
         }
 
     def body(self, x: Tensor, context: Tensor | None) -> Tensor:

@@ -5,13 +5,16 @@
     logits = O_2 relu(O_1 relu(x_L))   (1x1 convolutions)
 
 Conventions that another implementation needs in order to load the weights:
-  - input coding 2 x / (num_levels - 1) - 1; outside the image the coded input and the maps that a convolution reads
-    are 0;
+  - input coding 2 x / (num_levels - 1) - 1; with `digits` the binary digits of x follow it, the lowest first, as -1 and
+    1 (our addition: a net that is told one number learns 256 thresholds before it can repeat a neighbour's level, as
+    flat drawings want; a digit each is enough). Outside the image all coded inputs and the maps that a convolution
+    reads are 0;
   - channel groups: with G = channels, every map of P channels is G contiguous blocks (R, G, B). At the present pixel
     block j reads input channels < j (mask A, `first`) or blocks <= j (mask B, everywhere else); at other positions
     everything is read;
-  - `first.weight` [2h, channels, rows, cols]: its last row is the present one, its middle column the present one, and
-    what lies right of it in that row is masked. `hidden` is O_1, `logits` O_2, in the order channel, level.
+  - `first.weight` [2h, inputs, rows, cols], an input for each coded number, channel by channel: its last row is the
+    present one, its middle column the present one, and what lies right of it in that row is masked. `hidden` is O_1,
+    `logits` O_2, in the order channel, level.
 """
 
 from abc import abstractmethod
@@ -22,7 +25,7 @@ from torch import Tensor
 
 from models.base import Model, ModelError
 from models.heads import levels_log_prob
-from models.masked import CausalConv, GroupedConv1x1, check_kernel, code
+from models.masked import CausalConv, GroupedConv1x1, check_kernel, code, code_with_digits, num_digits
 from models.program import Program
 
 if TYPE_CHECKING:
@@ -40,6 +43,7 @@ class PixelRNN(Model):
         num_classes: length of the context, 0 for an unconditional model. The context is one vector an image, such as a
             one-hot class; or a vector of its own for every pixel, as in the conditional net of `models.multi_scale`.
         dropout: rate on the maps that every layer adds, while training.
+        digits: tell the net the binary digits of each level, too.
     """
 
     def __init__(
@@ -51,6 +55,7 @@ class PixelRNN(Model):
         head_width: int,
         num_classes: int,
         dropout: float,
+        digits: bool,
     ) -> None:
         super().__init__()
         if channels not in (1, 3):
@@ -59,10 +64,13 @@ class PixelRNN(Model):
             raise ModelError(f"num_levels must be 2..256, not {num_levels}")
         if width < 1 or width % channels or head_width < 1 or head_width % channels:
             raise ModelError(f"width and head_width must be positive multiples of {channels}")
+        if digits and num_levels == 2:
+            raise ModelError("levels 0 and 1 are their own binary digits: digits must be false")
         check_kernel(first_kernel)
         self.channels, self.num_levels, self.context_size = channels, num_levels, num_classes
         self.width, self.head_width, self.first_kernel, self.dropout = width, head_width, first_kernel, dropout
-        self.first = CausalConv(channels, 2 * width, first_kernel, channels, is_first=True)
+        self.digits, inputs = digits, channels * (1 + num_digits(num_levels) if digits else 1)
+        self.first = CausalConv(inputs, 2 * width, first_kernel, channels, is_first=True)
         self.hidden = GroupedConv1x1(2 * width, head_width, channels)
         self.logits = GroupedConv1x1(head_width, channels * (1 if num_levels == 2 else num_levels), channels)
 
@@ -88,7 +96,8 @@ class PixelRNN(Model):
         elif context is not None and context.shape[2:] != x.shape[2:]:
             raise ModelError(f"a context of every pixel of {tuple(x.shape)} cannot be {tuple(context.shape)}")
         self.check_input(x, None if context is None else context[:, :, 0, 0])
-        return self.body(self.first(code(x, self.num_levels, self.hidden.weight.dtype)), context)
+        coded = (code_with_digits if self.digits else code)(x, self.num_levels, self.hidden.weight.dtype)
+        return self.body(self.first(coded), context)
 
     def output(self, maps: Tensor) -> Tensor:
         """Logits as `forward`, of maps [batch, 2h, row, col]."""

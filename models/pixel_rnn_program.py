@@ -6,12 +6,15 @@ import torch
 from torch import Tensor
 
 from models.context_map_program import add_context_map
-from models.masked import CausalConv, GroupedConv1x1, GroupedLinear, group_slice
+from models.masked import CausalConv, GroupedConv1x1, GroupedLinear, code_with_digits, group_slice, num_digits
 from models.program import PIXEL, Affine, Feature, Head, HeadKind, Operation, Phase, Pointwise, Program, Ref, Tap
 
 if TYPE_CHECKING:
     from models.context_map import ContextMap
     from models.pixel_rnn import PixelRNN
+
+STEEP = 40.0
+"""tanh(STEEP / 2) is 1 in double precision."""
 
 
 class PixelRNNBuilder:
@@ -124,9 +127,30 @@ class PixelRNNBuilder:
 
     def _code(self, model: "PixelRNN") -> None:
         """Channel g is coded as soon as it is drawn: in the pixel phase after its head."""
-        self.features.append(Feature("code", model.channels))
         scale, dtype = 2 / (model.num_levels - 1), model.hidden.weight.dtype
-        weight = self.put("code.weight", torch.full((1, 1), scale, dtype=dtype))
-        bias = self.put("code.bias", torch.full((1,), -1.0, dtype=dtype))
-        for c in range(self.groups):
-            self.pixel[c + 1].append(Affine(Ref("code", c, c + 1), (Tap(Ref(PIXEL, c, c + 1), weight),), bias))
+        numbers = 1 + num_digits(model.num_levels) if model.digits else 1
+        self.features.append(Feature("code", self.groups * numbers))
+        weight = self.put("code.weight", torch.eye(numbers, 1, dtype=dtype) * scale)
+        bias = self.put("code.bias", -torch.eye(numbers, 1, dtype=dtype)[:, 0])
+        for c, ops in enumerate(self.pixel[1:]):
+            own = Ref("code", c * numbers, (c + 1) * numbers)
+            ops.append(Affine(own, (Tap(Ref(PIXEL, c, c + 1), weight),), bias))
+        if model.digits:
+            self._digits(model.num_levels, dtype)
+
+    def _digits(self, num_levels: int, dtype: torch.dtype) -> None:
+        """A digit of level x changes where x passes some of the thresholds 1/2, 3/2, ...; on which side of each of
+        them x lies, -1 or 1, is a tanh so steep that it is exact."""
+        levels, width = torch.arange(num_levels, dtype=torch.float64), num_levels - 1
+        digits = code_with_digits(levels[None, None, None], num_levels, dtype)[0, 1:, 0]
+        side_weight = self.put("sides.weight", torch.full((width, 1), STEEP, dtype=dtype))
+        side_bias = self.put("sides.bias", (STEEP * (0.5 - levels[1:])).to(dtype))
+        weight = self.put("digits.weight", digits.diff() / 2)
+        bias = self.put("digits.bias", (digits[:, 0] + digits[:, -1]) / 2)
+        self.features += [Feature("sides", self.groups * width)]
+        for c, ops in enumerate(self.pixel[1:]):
+            sides, numbers = Ref("sides", c * width, (c + 1) * width), len(digits)
+            own = Ref("code", (c + 1) * (1 + numbers) - numbers, (c + 1) * (1 + numbers))
+            ops.append(Affine(sides, (Tap(Ref(PIXEL, c, c + 1), side_weight),), side_bias))
+            ops.append(Pointwise("tanh", (sides,), (sides,)))
+            ops.append(Affine(own, (Tap(sides, weight),), bias))

@@ -50,7 +50,7 @@ class RecurrentPixelRNN(PixelRNN):
     """A PixelRNN with recurrent layers, for images of any height and width.
 
     Args:
-        channels, num_levels, width, first_kernel, head_width, num_classes, dropout: see `PixelRNN`.
+        channels, num_levels, width, first_kernel, head_width, num_classes, dropout, digits: see `PixelRNN`.
         num_layers: recurrent layers after the first convolution.
         residual: add the input of a layer to its output.
         skip: connect the states of every layer to the output, too.
@@ -70,8 +70,9 @@ class RecurrentPixelRNN(PixelRNN):
         dropout: float = 0.0,
         residual: bool = True,
         skip: bool = False,
+        digits: bool = False,
     ) -> None:
-        super().__init__(channels, num_levels, width, first_kernel, head_width, num_classes, dropout)
+        super().__init__(channels, num_levels, width, first_kernel, head_width, num_classes, dropout, digits)
         if num_layers < 1:
             raise ModelError(f"num_layers must be at least 1, not {num_layers}")
         self.residual, self.has_skip = residual, skip
@@ -90,6 +91,7 @@ class RecurrentPixelRNN(PixelRNN):
             "dropout": self.dropout,
             "residual": self.residual,
             "skip": self.has_skip,
+            "digits": self.digits,
         }
 
     def compiled_log_prob(self) -> Callable[..., Tensor]:

@@ -47,8 +47,11 @@ class GatedPixelCNNSizes(ConvolutionalSizes):
     given_map: GivenMapSizes | None = None
 
 
+@dataclass(frozen=True, slots=True)
 class PixelCNNSizes(ConvolutionalSizes):
     """Constructor arguments of `models.pixel_cnn.PixelCNN`."""
+
+    digits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ class RecurrentSizes:
     dropout: float
     residual: bool
     skip: bool
+    digits: bool = False
 
 
 class RowLSTMSizes(RecurrentSizes):
@@ -86,6 +90,7 @@ class PixelCNNNet:
     kernel: int
     head_width: int
     dropout: float
+    digits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +105,7 @@ class RowLSTMNet:
     dropout: float
     residual: bool
     skip: bool
+    digits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +120,7 @@ class DiagonalBiLSTMNet:
     dropout: float
     residual: bool
     skip: bool
+    digits: bool = False
 
 
 Net = PixelCNNNet | RowLSTMNet | DiagonalBiLSTMNet

@@ -37,8 +37,8 @@ def layers_text(sizes: Sizes) -> str:
             return f"{layers}, no blind spot.{_given_map(sizes.given_map)}"
         case PixelCNNSizes():
             return (
-                f"{len(sizes.dilations)} residual blocks with h = {sizes.width} ({_kernels(sizes)}). It has the blind "
-                "spot of its architecture: pixels above and far to the right are never seen."
+                f"{len(sizes.dilations)} residual blocks with h = {sizes.width} ({_kernels(sizes)}){_digits(sizes)}. "
+                "It has the blind spot of its architecture: pixels above and far to the right are never seen."
             )
         case RowLSTMSizes():
             return f"{_recurrent(sizes)} It sees a triangle that opens upwards: pixels beside it are never seen."
@@ -79,18 +79,22 @@ def _two_nets(sizes: MultiScaleSizes) -> str:
 def _net(net: Net) -> str:
     match net:
         case PixelCNNNet():
-            return f"a PixelCNN of {len(net.dilations)} blocks with h = {net.width}"
+            return f"a PixelCNN of {len(net.dilations)} blocks with h = {net.width}{_digits(net)}"
         case RowLSTMNet():
-            return f"a Row LSTM of {net.num_layers} layers with h = {net.width}"
+            return f"a Row LSTM of {net.num_layers} layers with h = {net.width}{_digits(net)}"
         case DiagonalBiLSTMNet():
-            return f"a Diagonal BiLSTM of {net.num_layers} layers with h = {net.width}"
+            return f"a Diagonal BiLSTM of {net.num_layers} layers with h = {net.width}{_digits(net)}"
+
+
+def _digits(sizes: PixelCNNSizes | RowLSTMSizes | DiagonalBiLSTMSizes | Net) -> str:
+    return ", told the binary digits of levels" if sizes.digits else ""
 
 
 def _recurrent(sizes: RowLSTMSizes | DiagonalBiLSTMSizes) -> str:
     joined = " and ".join(name for name in ("residual", "skip") if getattr(sizes, name)) or "no residual"
     return (
         f"A {sizes.first_kernel}x{sizes.first_kernel} convolution and {sizes.num_layers} recurrent layers with h = "
-        f"{sizes.width}, {joined} connections."
+        f"{sizes.width}, {joined} connections{_digits(sizes)}."
     )
 
 

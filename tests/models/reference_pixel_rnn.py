@@ -15,6 +15,8 @@ def log_prob(architecture: str, sizes: dict[str, Any], p: Weights, image: Array,
     """
     groups, num_levels = sizes["channels"], sizes["num_levels"]
     coded = np.moveaxis(2 * image / (num_levels - 1) - 1, 0, -1)
+    if sizes["digits"]:
+        coded = np.array([[_with_digits(pixel, num_levels) for pixel in row] for row in np.moveaxis(image, 0, -1)])
     x = _conv(coded, p["first.weight"], p["first.bias"], groups, strict=True)
     layer = {"pixel_cnn": _residual_block, "row_lstm": _row_lstm, "diagonal_bilstm": _diagonal_bilstm}[architecture]
     output = np.zeros_like(x)
@@ -35,6 +37,16 @@ def log_prob(architecture: str, sizes: dict[str, Any], p: Weights, image: Array,
             table = logits[row, col, channel * num_levels : (channel + 1) * num_levels]
         total += float(table[level] - np.log(np.exp(table).sum()))
     return total
+
+
+def _with_digits(levels: Array, num_levels: int) -> list[float]:
+    """What is told of one pixel: of each channel the coded level, then its binary digits from the right."""
+    told = list[float]()
+    for level in levels:
+        places = f"{num_levels - 1:b}"
+        told.append(2 * level / (num_levels - 1) - 1)
+        told += [1.0 if digit == "1" else -1.0 for digit in reversed(f"{int(level):0{len(places)}b}")]
+    return told
 
 
 def _residual_block(

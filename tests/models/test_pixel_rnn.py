@@ -3,7 +3,9 @@
 import pytest
 import torch
 
+from models.base import ModelError
 from models.registry import ARCHITECTURES
+from models.row_lstm import RowLSTM
 from tests.models.reference_pixel_rnn import log_prob
 from tests.models.tiny import TINY, Tiny
 
@@ -24,3 +26,22 @@ def test_log_prob_is_that_of_a_plain_implementation(tiny: Tiny, size: tuple[int,
         vector = None if context is None else context[k].numpy()
         expected = log_prob(NAMES[type(model)], model.sizes(), weights, images[k].double().numpy(), vector)
         assert found[k].item() == pytest.approx(expected, abs=1e-10)
+
+
+def test_two_levels_are_their_own_digits() -> None:
+    with pytest.raises(ModelError, match="digits must be false"):
+        RowLSTM(1, 2, 4, 1, digits=True)
+
+
+def test_digits_are_exact_for_every_level() -> None:
+    """The step program makes them by steep functions: all 256 levels of all channels, against Python's own digits."""
+    model = RowLSTM(3, 256, 3, 1, head_width=3, digits=True).eval()
+    program = model.program()
+    code = next(feature for feature in program.features if feature.name == "code")
+    assert code.width == 27
+    levels = torch.arange(256, dtype=torch.float64)
+    parameters = {name: tensor.double() for name, tensor in program.parameters.items()}
+    sides = (levels[:, None] * parameters["sides.weight"][:, 0] + parameters["sides.bias"]).tanh()
+    digits = sides @ parameters["digits.weight"].T + parameters["digits.bias"]
+    expected = [[1.0 if digit == "1" else -1.0 for digit in reversed(f"{level:08b}")] for level in range(256)]
+    assert digits.tolist() == expected

@@ -99,6 +99,10 @@ TINY = {
     "row-lstm grey 3 levels by class, skip": Tiny(
         lambda: RowLSTM(1, 3, 3, 2, first_kernel=3, head_width=8, num_classes=3, residual=False, skip=True), 3, 2
     ),
+    "row-lstm rgb 3 levels, digits": Tiny(
+        lambda: RowLSTM(3, 3, 6, 1, first_kernel=3, head_width=12, digits=True), 1, 2
+    ),
+    "pixelcnn grey 5 levels, digits": Tiny(lambda: PixelCNN(1, 5, 4, [1], 3, 3, 8, digits=True), 2, 2),
     "row-lstm rgb 3 levels": Tiny(lambda: RowLSTM(3, 3, 6, 1, first_kernel=3, head_width=12), 1, 2),
     "diagonal-bilstm grey binary": Tiny(lambda: DiagonalBiLSTM(1, 2, 4, 2, first_kernel=3, head_width=8), 3, 4),
     "diagonal-bilstm grey 3 levels by class, skip": Tiny(
@@ -120,6 +124,8 @@ CHAINS = {
     "grey 3 levels by class, two deconvolutions": Tiny(
         lambda: MultiScale(1, 3, 2, 5, 3, _DIAGONAL, _ROW_LSTM | {"skip": True}, num_classes=3), 2, 3
     ),
-    "rgb 3 levels": Tiny(lambda: MultiScale(3, 3, 1, 4, 3, _PIXEL_CNN, _DIAGONAL | {"residual": False}), 1, 2),
+    "rgb 3 levels": Tiny(
+        lambda: MultiScale(3, 3, 1, 4, 3, _PIXEL_CNN | {"digits": True}, _DIAGONAL | {"residual": False}), 1, 2
+    ),
 }
 """Models that draw a coarse image first: `height` x `width` is that of either image."""
