@@ -27,6 +27,7 @@ _WIDTH_FACTORS = {  # inputs' widths in units of the first output's width
     "sigmoid": (1,),
 }
 _NUM_OUTS = {"lstm": 2, "spatial_lstm": 2}
+_MAX_LEVEL = 16  # rows and columns, of 32 bits, are shifted by it; models go to 4
 
 
 def check_program(program: Program) -> None:
@@ -72,6 +73,8 @@ def _writes(op: Operation) -> tuple[Ref, ...]:
 
 def _check_boundaries(program: Program) -> None:
     for feature in program.features:
+        if feature.width < 1 or not 0 <= feature.level <= _MAX_LEVEL:
+            raise ProgramError(f"{feature.name!r} needs a channel or more, and a level of 0 to {_MAX_LEVEL}")
         if feature.is_vector and feature.level:
             raise ProgramError(f"{feature.name!r}: only maps have levels")
         if feature.is_given and (feature.top or feature.left or feature.right):

@@ -85,7 +85,8 @@ class NativeProgram:
     """A program packed for the native interpreter. Read-only: any number of lanes, in any threads, share one."""
 
     def __init__(self, program: Program, kernels: str | None = None) -> None:
-        """`kernels` names a set; None takes the best that the processor runs. Raises `NotBuilt`, `NoKernel`."""
+        """`kernels` names a set; None takes the best that the processor runs. Raises `NotBuilt`, `NoKernel`
+        and `NativeError`, of a set that this processor does not run."""
         library = load()
         encoded = encode(program)
         name = kernels or _kernels_for_all()

@@ -1,5 +1,7 @@
 """Minimal filtering (engine/native/src/filter.h) against the oracle: every spacing of taps, every end of a row."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -76,3 +78,55 @@ def test_all_kernels_filter_to_the_same_bits(step: int) -> None:
     drawn = [run_lane(native_program(program, kernels), [wanted], 1)["a"] for kernels in kernels_here()]
     for other in drawn[1:]:
         assert_same(drawn[0], other)
+
+
+def chain(step: int) -> Program:
+    """A row phase of three filters: of a given map below, here and above, off the middle; of what that wrote, here and
+    above; of that in turn, with a residual from above and beside and a vector added. Every side has numbers."""
+    rng = torch.Generator().manual_seed(step)
+    parameters: dict[str, torch.Tensor] = {}
+
+    def parameter(*shape: int) -> str:
+        name = f"{len(parameters)}"
+        scale = shape[-1] ** -0.5 if len(shape) > 1 else 1
+        parameters[name] = scale * torch.randn(shape, generator=rng, dtype=torch.float64)
+        return name
+
+    def filtered(out: str, source: str, rows: tuple[int, ...], first: int) -> Affine:
+        refs = [Ref(source, 0, width[source], dy, first + k * step) for dy in rows for k in range(3)]
+        taps = tuple(Tap(ref, parameter(WIDTH * 2, ref.width)) for ref in refs)
+        return Affine(Ref(out, 0, WIDTH * 2), taps, parameter(WIDTH * 2))
+
+    width = {"given": WIDTH, "a": WIDTH * 2, "b": WIDTH * 2, "c": WIDTH * 2}
+    b, c = (Ref(name, 0, WIDTH * 2) for name in "bc")
+    residual = replace(b, dy=-1, dx=step)
+    row = (
+        filtered("a", "given", (2, 0, -1), -3),
+        filtered("b", "a", (-1, 0), 1 - step),
+        Pointwise("relu", (b,), (b,)),
+        filtered("c", "b", (0,), -2 * step),
+        Pointwise("add", (c,), (c, residual, Ref("vector", 0, WIDTH * 2))),
+    )
+    pixel = Affine(Ref("head", 0, 1), (Tap(c, parameter(1, WIDTH * 2)), Tap(Ref(PIXEL, 0, 1, -1, 0), parameter(1, 1))))
+    sides = {name: [parameter(width[name]) for _ in range(3)] for name in "abc"}
+    maps = (Feature(name, width[name], "map", 0, *sides[name]) for name in "abc")
+    given = Feature("given", WIDTH, "given_map"), Feature("vector", WIDTH * 2, "given_vector")
+    features = (Feature(PIXEL, 1), *given, *maps, Feature("head", 1))
+    heads = (Head("bernoulli", (Ref("head", 0, 1),), 0, 1),)
+    return Program(1, 2, features, (Phase("row", row), Phase("pixel", (pixel,))), heads, parameters)
+
+
+@pytest.mark.parametrize("width", [1, 2, 9])
+@pytest.mark.parametrize("step", [1, 2, 5])
+@every_kernel
+def test_filters_of_filters_read_what_the_oracle_reads_in_any_company(kernels: str, step: int, width: int) -> None:
+    native, rng = native_program(chain(step), kernels), np.random.default_rng(step)
+    given, vector = rng.normal(size=(3, width, WIDTH)), rng.normal(size=WIDTH * 2)
+    wanted = image(3, width)
+    fed = run_lane(native, [request("a", wanted, vector, given, known_rows=3)], 1)["a"]
+    expected = log_prob_map(native.program, wanted, vector, given).sum()
+    assert fed.log_prob == pytest.approx(expected, rel=1e-6, abs=2e-5)
+    mine = request("a", wanted, vector, given)
+    others = [request(f"o{k}", wanted, -vector, 2 * given, seed=k) for k in range(4)]
+    alone = run_lane(native, [mine], 1)["a"]
+    assert_same(run_lane(native, [*others[:2], mine, *others[2:]], 3)["a"], alone)

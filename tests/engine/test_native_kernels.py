@@ -21,6 +21,12 @@ X = np.concatenate(
     + [[0.0, -0.0, 87.5, -87.5, 88.5, -88.5, 1e30, -1e30, 9.9, -9.9, 10.1, -10.1, 1e-30]]
 ).astype(np.float32)
 
+# Inputs in units of the output's width, where that is not one input of one.
+FACTORS: dict[str, tuple[float, ...]] = {
+    "gate": (2,), "glu": (2,), "lstm": (4, 1), "spatial_lstm": (5, 1, 1), "concat_elu": (0.5,), "add": (1, 1, 1),
+    "multiply": (1, 1),
+}  # fmt: skip
+
 
 def apply(kernels: str, kind: str, inputs: list[np.ndarray], num_outs: int, width: int) -> list[np.ndarray]:
     """A pointwise operation on one row."""
@@ -66,17 +72,29 @@ def test_the_gate_is_right_and_saturates(kernels: str) -> None:
 
 @pytest.mark.parametrize("width", [1, 7, 8, 15, 16, 17, 33])
 def test_every_set_of_kernels_gives_the_same_bits(width: int) -> None:
-    cases = {"gate": (2,), "glu": (2,), "lstm": (4, 1), "spatial_lstm": (5, 1, 1), "add": (1, 1, 1), "multiply": (1, 1)}
     for kind in POINTWISE:
         if kind == "concat_elu" and width % 2:
             continue
-        factors = (0.5,) if kind == "concat_elu" else cases.get(kind, (1,))
-        inputs = [(rng.normal(size=int(width * factor)) * 3).astype(np.float32) for factor in factors]
+        inputs = [(rng.normal(size=int(width * f)) * 3).astype(np.float32) for f in FACTORS.get(kind, (1,))]
         num_outs = 2 if "lstm" in kind else 1
         results = [apply(kernels, kind, inputs, num_outs, width) for kernels in kernels_here()]
         for other in results[1:]:
             for a, b in zip(results[0], other, strict=True):
                 np.testing.assert_array_equal(a, b, err_msg=kind)
+
+
+@pytest.mark.parametrize("kind", POINTWISE)
+@every_kernel
+def test_what_is_not_a_number_shows_in_the_output(kernels: str, kind: str) -> None:
+    """As in torch, whichever input it stands in; a net that overflows must not draw on as if nothing had happened."""
+    width, places = 22, [1, 5, 10]
+    sizes = [int(width * factor) for factor in FACTORS.get(kind, (1,))]
+    for number, size in enumerate(sizes):
+        for block in range(0, size, width):
+            inputs = [rng.normal(size=n).astype(np.float32) for n in sizes]
+            inputs[number][block + np.array(places)] = np.nan
+            out = apply(kernels, kind, inputs, 2 if "lstm" in kind else 1, width)[0]
+            assert np.isnan(out[places]).all(), f"input {number} from {block} on"
 
 
 def test_an_mcgsm_is_right_where_its_gates_are_far_apart() -> None:

@@ -89,6 +89,9 @@ ILL_FORMED: dict[str, tuple[str, Callable[[], Program]]] = {
     "writing elsewhere": ("away from", lambda: program(pixel=(Affine(Ref("a", 0, 1, 0, 1), (), "one"),))),
     "two features of a name": ("same name", lambda: program(features=(Feature("a", 1),))),
     "a boundary of another width": ("boundary", lambda: program(features=(Feature("c", 2, top="one"),))),
+    "a feature of no width": ("a channel or more", lambda: program(features=(Feature("v", 0, "given_vector"),))),
+    "a level beyond all images": ("a level of 0 to", lambda: program(features=(Feature("c", 1, level=17),))),
+    "a level below that of the image": ("a level of 0 to", lambda: program(features=(Feature("c", 1, level=-1),))),
     "a coarse vector": ("only maps have levels", lambda: program(features=(Feature("v", 1, "given_vector", 1),))),
     "a given map with a boundary": (
         "zero outside",

@@ -2,6 +2,8 @@
 // may run in different threads at the same time.
 #include <cstring>
 #include <exception>
+#include <string>
+#include <utility>
 
 #include "lane.h"
 
@@ -14,6 +16,14 @@ void write_error(const char* message, char* error, std::int64_t size) {
   error[size - 1] = 0;
 }
 
+std::string refusal(const char* kernels) {
+  std::string message = "'" + std::string(kernels) + "' is none of the kernels that this processor runs:";
+  const char* separator = " ";
+  for (const char* name : scanline::kKernelNames)
+    if (scanline::choose_kernels(name)) message += std::exchange(separator, ", ") + std::string(name);
+  return message;
+}
+
 }  // namespace
 
 extern "C" {
@@ -23,7 +33,7 @@ EXPORT void* scanline_program(const std::int64_t* words, std::int64_t num_words,
                        std::int64_t num_parameters, const char* kernels, char* error, std::int64_t error_size) {
   const scanline::Kernels* chosen = scanline::choose_kernels(kernels);
   if (!chosen) {
-    write_error("this processor does not run the kernels that were asked for", error, error_size);
+    write_error(refusal(kernels).c_str(), error, error_size);
     return nullptr;
   }
   try {

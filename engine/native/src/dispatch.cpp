@@ -1,6 +1,5 @@
 // Which kernels run here. A build without x86 has the portable ones only.
 #include <cstring>
-#include <initializer_list>
 
 #include "kernels.h"
 
@@ -28,7 +27,7 @@ const Kernels* runnable(const char* name) {
 
 const Kernels* choose_kernels(const char* name) {
   if (name[0]) return runnable(name);
-  for (const char* best : {"avx512", "avx2", "portable"})
+  for (const char* best : kKernelNames)
     if (const Kernels* kernels = runnable(best)) return kernels;
   return nullptr;
 }

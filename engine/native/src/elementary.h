@@ -4,38 +4,42 @@
 
 namespace {
 
-// e^x = scale * (1 + rest): keeping the two apart gives e^x - 1 without cancellation.
+// e^(sign x) = scale * (1 + sign * rest): keeping the two apart gives e^x - 1 without cancellation.
+template <int sign>
 struct Exponential {
   Vector scale;
   Vector rest;
-  Vector value() const { return fma(scale, rest, scale); }
-  Vector minus_one() const { return fma(scale, rest, scale - Vector::all(1.0f)); }
+  Vector value() const { return sign > 0 ? fma(scale, rest, scale) : less_product(scale, scale, rest); }
+  Vector minus_one() const {
+    static_assert(sign > 0, "only e^x - 1 is asked for");
+    return fma(scale, rest, scale - Vector::all(1.0f));
+  }
 };
 
-inline Vector cut(Vector x, float low, float high) { return larger(smaller(x, Vector::all(high)), Vector::all(low)); }
+// Of what is not a number `smaller` and `larger` take the second: x must be that, or it would count as a bound.
+inline Vector cut(Vector x, float low, float high) { return larger(Vector::all(low), smaller(Vector::all(high), x)); }
 
-// For x in [-87, 88], where e^x is a normal number.
-inline Exponential exponential_inside(Vector x) {
+// For sign * x in [-87, 88], where e^(sign x) is a normal number. A negative sign stands in the constants: that costs less
+// than to take -x and gives the same bits, since r is that of -x with the other sign.
+template <int sign>
+inline Exponential<sign> exponential_inside(Vector x) {
   const Vector magic = Vector::all(12582912.0f);  // 1.5 * 2^23: adding it rounds to a whole number
-  const Vector t = fma(x, Vector::all(1.44269504f), magic);
+  const Vector t = fma(x, Vector::all(sign * 1.44269504f), magic);
   const Vector n = t - magic;
-  Vector r = fma(n, Vector::all(-0.693359375f), x);  // ln 2 in two parts, the first with few bits
-  r = fma(n, Vector::all(2.12194440e-4f), r);
+  Vector r = fma(n, Vector::all(sign * -0.693359375f), x);  // ln 2 in two parts, the first with few bits
+  r = fma(n, Vector::all(sign * 2.12194440e-4f), r);
   // e^r = 1 + r + r^2 p(r) on |r| <= ln 2 / 2; coefficients of Cephes' expf (Moshier).
   Vector p = Vector::all(1.9875691500e-4f);
-  p = fma(p, r, Vector::all(1.3981999507e-3f));
+  p = fma(p, r, Vector::all(sign * 1.3981999507e-3f));
   p = fma(p, r, Vector::all(8.3334519073e-3f));
-  p = fma(p, r, Vector::all(4.1665795894e-2f));
+  p = fma(p, r, Vector::all(sign * 4.1665795894e-2f));
   p = fma(p, r, Vector::all(1.6666665459e-1f));
-  p = fma(p, r, Vector::all(5.0000001201e-1f));
+  p = fma(p, r, Vector::all(sign * 5.0000001201e-1f));
   return {power_of_two(t), fma(p, r * r, r)};
 }
 
-// x is cut to that range; what is not a number becomes 88.
-inline Exponential exponential(Vector x) { return exponential_inside(cut(x, -87.0f, 88.0f)); }
-
-// 2^x for x <= 0, below -125 as if there; not a number stays none. The remainder is exact, so this takes two thirds of
-// the operations of e^x.
+// 2^x for x <= 0, and 2^-125 of all below -125; not a number stays none. The remainder is exact, so this takes two thirds
+// of the operations of e^x.
 inline Vector exponential_of_two(Vector x) {
   x = larger(Vector::all(-125.0f), x);
   const Vector magic = Vector::all(12582912.0f);  // 1.5 * 2^23, as above
@@ -54,11 +58,11 @@ inline Vector exponential_of_two(Vector x) {
 // e^2x - 1 for tanh = that / (that + 2); beyond |x| = 10 tanh is 1 in single precision.
 inline Vector tanh_numerator(Vector x) {
   x = cut(x, -10.0f, 10.0f);
-  return exponential_inside(x + x).minus_one();
+  return exponential_inside<1>(x + x).minus_one();
 }
 
 inline Vector sigmoid_denominator(Vector x) {
-  return exponential(Vector::all(0.0f) - x).value() + Vector::all(1.0f);
+  return exponential_inside<-1>(cut(x, -88.0f, 87.0f)).value() + Vector::all(1.0f);
 }
 
 inline Vector tanh(Vector x) {
@@ -74,8 +78,10 @@ inline Vector gated(Vector f, Vector g) {
   return a / ((a + Vector::all(2.0f)) * sigmoid_denominator(g));
 }
 
-inline Vector elu(Vector x) { return where_positive(x, x, exponential(x).minus_one()); }
+inline Vector elu(Vector x) {
+  return where_positive(x, x, exponential_inside<1>(cut(x, -87.0f, 88.0f)).minus_one());
+}
 
-inline Vector relu(Vector x) { return larger(x, Vector::all(0.0f)); }
+inline Vector relu(Vector x) { return larger(Vector::all(0.0f), x); }
 
 }  // namespace

@@ -8,7 +8,7 @@
 namespace scanline {
 namespace {
 
-// What counts for nothing beside any other gate: e^it is 0.
+// What counts for nothing beside any other gate: beside the largest it is 2^-125, less than single precision can add.
 constexpr float kNoGate = -1e30f;
 constexpr double kBits = 1.4426950408889634;  // of a nat: tables are exponents of two
 

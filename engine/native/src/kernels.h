@@ -120,7 +120,10 @@ const Kernels* avx2_kernels();
 const Kernels* avx512_kernels();
 const Kernels* avx512_bf16_kernels();
 
-// The best fp32 set that this processor runs, or the named one; null if it cannot run that.
+// The best first. Every processor runs the portable ones, so bfloat16, which comes after them, is never chosen unasked.
+constexpr const char* kKernelNames[] = {"avx512", "avx2", "portable", "avx512_bf16"};
+
+// The named set, or for "" the best that this processor runs; null if it cannot run the named one.
 const Kernels* choose_kernels(const char* name);
 
 }  // namespace scanline

@@ -155,7 +155,8 @@ void Lane::run_phase(const Phase& phase) {
   for (const Operation& op : phase.operations) run_where_due(op);
 }
 
-// Coarse features are computed at every 2^level-th row and column; up-taps choose their weights by row and column.
+// Coarse features are computed at every 2^level-th row and column; up-taps choose their weights by row and column. A
+// filter is of a row phase, whose positions are one row.
 void Lane::run_where_due(const Operation& op) {
   if (op.filter_step) return row_filter_.run(op, positions_.front().lines, width_);
   if (op.level == 0 && op.up == 1) return run_operation(op, positions_, 0);

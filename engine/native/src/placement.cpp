@@ -70,7 +70,7 @@ void place(Program& program) {
     access.line = f.first_line - access.dy + (kind == PhaseKind::row_reverse && f.storage != Storage::vector);
     access.level = f.level;
     access.stride = f.stride();
-    access.offset = f.stride() * (f.columns_left + access.dx) + access.start;
+    access.offset = std::int64_t{f.stride()} * (f.columns_left + access.dx) + access.start;
   });
   for (Phase& phase : program.phases)
     for (Operation& op : phase.operations) {

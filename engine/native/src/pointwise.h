@@ -36,7 +36,7 @@ inline void spatial_lstm_row(int h, const float* u, const float* c_left, const f
     const Vector f_left = read(u + 3 * h + i, n), f_above = read(u + 4 * h + i, n);
     Vector c = fma(sigmoid(f_left), read(c_left + i, n), gated(g, in));
     c = fma(sigmoid(f_above), read(c_above + i, n), c);
-    c = larger(smaller(c, Vector::all(kCellLimit)), Vector::all(-kCellLimit));
+    c = cut(c, -kCellLimit, kCellLimit);
     write(c, c_out + i, n);
     write(c * sigmoid(o), out + i, n);
   });

@@ -53,7 +53,8 @@ std::vector<const float*> weights_of(const Reader& reader, const std::vector<Enc
   return weights;
 }
 
-// Whole rows of the image's own level, which are there before the row begins to be drawn.
+// A filter takes a row of the image from end to end, some of its columns at a time: what it reads of other columns must
+// be there before it begins, and must not be what it writes.
 bool may_filter(const Operation& op, PhaseKind phase, const Program& program) {
   if (phase != PhaseKind::row || op.is_bf16 || op.up > 1 || !triples_step(op) || !filter_pays(op)) return false;
   const auto level = [&](const Access& a) { return program.features[static_cast<std::size_t>(a.feature)].level; };

@@ -62,11 +62,11 @@ struct Operation {
   std::vector<Access> ins;  // of an affine map: its taps; of a filter: the four inputs of each triple of taps
   // Affine only. Positions of residue (r mod up) * up + (c mod up) use the program's weights from weights[residue] on.
   std::vector<Access> addends;
-  std::vector<int> tap_widths;
+  std::vector<int> tap_widths;  // of a filter: of each triple
   bool is_bf16 = false;  // weights and inputs are rounded
-  int depth = 0;  // inputs of all taps, or pairs of them in bf16
+  int depth = 0;  // sum of tap_widths, or of pairs of inputs in bf16
   int up = 1;
-  int filter_step = 0;  // columns between the taps of a filter (row_filter.h), whose weights are those of its products
+  int filter_step = 0;  // columns between the taps of a filter (row_filter.h), `weights` are then one a product; else 0
   AlignedFloats bias;
   std::vector<std::size_t> weights;
   Activation activation = Activation::none;

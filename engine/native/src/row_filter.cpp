@@ -75,8 +75,8 @@ void make_filter(const Reader& reader, const std::vector<EncodedTap>& taps, Prog
   }
 }
 
-RowFilter::RowFilter(const Program& program) : program_(program), zeros_(1, 0.0f) {
-  std::size_t pointers = 0, numbers = 0, outs = 0;
+RowFilter::RowFilter(const Program& program) : program_(program) {
+  std::size_t pointers = 0, numbers = 0, outs = 0;  // the most that one filter needs, of a pair
   for (const Phase& phase : program.phases)
     for (const Operation& op : phase.operations) {
       if (!op.filter_step) continue;
@@ -144,7 +144,7 @@ FilterCall RowFilter::prepared(const Operation& op, float* const* lines, int wid
   return call;
 }
 
-// The bias goes into the product that is added to both outputs of a pair.
+// The bias goes into the product that both outputs of a pair have with a plus.
 void RowFilter::multiply(const Operation& op, int product) {
   const float* const* sources = inputs_.data() + product * kPairsAtOnce;
   AffineCall call{};

@@ -21,7 +21,7 @@ class RowFilter {
   explicit RowFilter(const Program& program);
 
   // Computes `op` for a whole row of `width` columns, pairs of columns at a time. Pairs begin at the first column, so
-  // that a row's bits depend on nothing else.
+  // that a row's bits depend on nothing else. `lines` are those of the row.
   void run(const Operation& op, float* const* lines, int width);
 
  private:
@@ -30,8 +30,8 @@ class RowFilter {
   void multiply(const Operation& op, int product);
 
   const Program& program_;
-  std::vector<int> pairs_;  // first columns
-  std::vector<const float*> pointers_;
+  std::vector<int> pairs_;  // first columns of those that wait to be computed
+  std::vector<const float*> pointers_;  // what a FilterCall names, kPairsAtOnce a line
   std::vector<float*> inputs_, products_;  // [product][pair], rows of the memory below
   AlignedFloats memory_;
   AlignedFloats zeros_;  // a bias

@@ -32,6 +32,7 @@ inline Vector operator-(Vector a, Vector b) { return {_mm256_sub_ps(a.v, b.v)}; 
 inline Vector operator*(Vector a, Vector b) { return {_mm256_mul_ps(a.v, b.v)}; }
 inline Vector operator/(Vector a, Vector b) { return {_mm256_div_ps(a.v, b.v)}; }
 inline Vector fma(Vector a, Vector b, Vector c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
+inline Vector less_product(Vector c, Vector a, Vector b) { return {_mm256_fnmadd_ps(a.v, b.v, c.v)}; }
 inline Vector smaller(Vector a, Vector b) { return {_mm256_min_ps(a.v, b.v)}; }
 inline Vector larger(Vector a, Vector b) { return {_mm256_max_ps(a.v, b.v)}; }
 // Lane i gets lane i ^ distance.

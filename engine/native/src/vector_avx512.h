@@ -28,6 +28,7 @@ inline Vector operator-(Vector a, Vector b) { return {_mm512_sub_ps(a.v, b.v)}; 
 inline Vector operator*(Vector a, Vector b) { return {_mm512_mul_ps(a.v, b.v)}; }
 inline Vector operator/(Vector a, Vector b) { return {_mm512_div_ps(a.v, b.v)}; }
 inline Vector fma(Vector a, Vector b, Vector c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+inline Vector less_product(Vector c, Vector a, Vector b) { return {_mm512_fnmadd_ps(a.v, b.v, c.v)}; }
 inline Vector smaller(Vector a, Vector b) { return {_mm512_min_ps(a.v, b.v)}; }
 inline Vector larger(Vector a, Vector b) { return {_mm512_max_ps(a.v, b.v)}; }
 // Lane i gets lane i ^ distance.

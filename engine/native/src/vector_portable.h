@@ -42,6 +42,10 @@ inline Vector operator/(Vector a, Vector b) { return Vector::make([&](int i) { r
 inline Vector fma(Vector a, Vector b, Vector c) {
   return Vector::make([&](int i) { return std::fma(a.v[i], b.v[i], c.v[i]); });
 }
+// c - a * b with one rounding.
+inline Vector less_product(Vector c, Vector a, Vector b) {
+  return Vector::make([&](int i) { return std::fma(-a.v[i], b.v[i], c.v[i]); });
+}
 // Of equal or unordered values the second, as x86 has it.
 inline Vector smaller(Vector a, Vector b) {
   return Vector::make([&](int i) { return a.v[i] < b.v[i] ? a.v[i] : b.v[i]; });
@@ -68,7 +72,8 @@ inline Vector power_of_two(Vector t) {
     return out;
   });
 }
-// x * 2^n for such a t, where x and the product are normal numbers.
+// x * 2^n for such a t, where x and the product are normal numbers. What is not a number stays none: of one that was
+// computed, not given, the low bits are zeros.
 inline Vector times_power_of_two(Vector x, Vector t) {
   return Vector::make([&](int i) {
     std::uint32_t bits, power;
