@@ -130,10 +130,10 @@ class PixelRNNBuilder:
         scale, dtype = 2 / (model.num_levels - 1), model.hidden.weight.dtype
         numbers = 1 + num_digits(model.num_levels) if model.digits else 1
         self.features.append(Feature("code", self.groups * numbers))
-        weight = self.put("code.weight", torch.eye(numbers, 1, dtype=dtype) * scale)
-        bias = self.put("code.bias", -torch.eye(numbers, 1, dtype=dtype)[:, 0])
+        weight = self.put("code.weight", torch.full((1, 1), scale, dtype=dtype))
+        bias = self.put("code.bias", torch.full((1,), -1.0, dtype=dtype))
         for c, ops in enumerate(self.pixel[1:]):
-            own = Ref("code", c * numbers, (c + 1) * numbers)
+            own = Ref("code", c * numbers, c * numbers + 1)
             ops.append(Affine(own, (Tap(Ref(PIXEL, c, c + 1), weight),), bias))
         if model.digits:
             self._digits(model.num_levels, dtype)
@@ -147,10 +147,10 @@ class PixelRNNBuilder:
         side_bias = self.put("sides.bias", (STEEP * (0.5 - levels[1:])).to(dtype))
         weight = self.put("digits.weight", digits.diff() / 2)
         bias = self.put("digits.bias", (digits[:, 0] + digits[:, -1]) / 2)
-        self.features += [Feature("sides", self.groups * width)]
+        self.features.append(Feature("sides", self.groups * width))
         for c, ops in enumerate(self.pixel[1:]):
-            sides, numbers = Ref("sides", c * width, (c + 1) * width), len(digits)
-            own = Ref("code", (c + 1) * (1 + numbers) - numbers, (c + 1) * (1 + numbers))
+            sides = Ref("sides", c * width, (c + 1) * width)
+            told = self.block("code", c)
             ops.append(Affine(sides, (Tap(Ref(PIXEL, c, c + 1), side_weight),), side_bias))
             ops.append(Pointwise("tanh", (sides,), (sides,)))
-            ops.append(Affine(own, (Tap(sides, weight),), bias))
+            ops.append(Affine(Ref("code", told.start + 1, told.stop), (Tap(sides, weight),), bias))

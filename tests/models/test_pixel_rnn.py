@@ -34,7 +34,7 @@ def test_two_levels_are_their_own_digits() -> None:
 
 
 def test_digits_are_exact_for_every_level() -> None:
-    """The step program makes them by steep functions: all 256 levels of all channels, against Python's own digits."""
+    """The step program makes them by steep functions: all 256 levels, against Python's own digits."""
     model = RowLSTM(3, 256, 3, 1, head_width=3, digits=True).eval()
     program = model.program()
     code = next(feature for feature in program.features if feature.name == "code")
