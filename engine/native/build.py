@@ -29,6 +29,7 @@ _AVX512 = ["-mavx512f", "-mprefer-vector-width=512", "-Wno-maybe-uninitialized",
 FLAGS_OF = {
     "kernels_avx512": _AVX512,
     "kernels_avx512_bf16": [*_AVX512, "-mavx512bf16"],
+    "kernels_amx_bf16": [*_AVX512, "-mavx512bf16", "-mamx-tile", "-mamx-bf16"],
     "kernels_avx2": ["-mavx2", "-mfma"],
 }
 SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g", "-O1"]

@@ -18,8 +18,10 @@ _POINTER = ctypes.c_void_p
 _ERROR_SIZE = 256
 # Names one set of kernels for the whole process: avx512, avx2 or portable. For tests; the fp32 sets agree to the bit.
 KERNELS_VARIABLE = "SCANLINE_KERNELS"
-# Weights and inputs of affine maps in bfloat16, sums in float32: other results, so never chosen unasked.
-BF16_KERNELS = "avx512_bf16"
+# Weights and inputs of affine maps in bfloat16, sums in float32: other results, so never chosen unasked. "bf16" is the
+# faster set of those that the processor runs; their last bits differ.
+BF16_KERNELS = "bf16"
+BF16_SETS = ("amx_bf16", "avx512_bf16")
 # Raised with every change of the code that changes a bit of any result.
 NUMERICS_VERSION = 5
 
@@ -85,8 +87,8 @@ class NativeProgram:
     """A program packed for the native interpreter. Read-only: any number of lanes, in any threads, share one."""
 
     def __init__(self, program: Program, kernels: str | None = None) -> None:
-        """`kernels` names a set; None takes the best that the processor runs. Raises `NotBuilt`, `NoKernel`
-        and `NativeError`, of a set that this processor does not run."""
+        """`kernels` names a set, or `BF16_KERNELS`; None takes the best of float32 that the processor runs. Raises
+        `NotBuilt`, `NoKernel` and `NativeError`, of a set that this processor does not run."""
         library = load()
         encoded = encode(program)
         name = kernels or _kernels_for_all()
@@ -108,8 +110,9 @@ class NativeProgram:
 
     @property
     def profile(self) -> str:
-        """What the last bits of a result depend on. Not on the processor: all float32 kernels agree."""
-        return f"native-{NUMERICS_VERSION} cpu {'bfloat16' if self.kernels == BF16_KERNELS else 'float32'}"
+        """What the last bits of a result depend on. In float32 not on the processor: all its kernels agree."""
+        precision = f"bfloat16 {self.kernels}" if self.kernels in BF16_SETS else "float32"
+        return f"native-{NUMERICS_VERSION} cpu {precision}"
 
 
 class NativeSlots:
@@ -181,7 +184,7 @@ class NativeSlots:
 def _kernels_for_all() -> str:
     """What `KERNELS_VARIABLE` names; "" for the best. It must not turn requests for float32 into others."""
     name = os.environ.get(KERNELS_VARIABLE, "")
-    if name == BF16_KERNELS:
+    if name in (BF16_KERNELS, *BF16_SETS):
         raise NativeError(f"{KERNELS_VARIABLE} names float32 kernels only; bfloat16 is asked for by a request")
     return name
 

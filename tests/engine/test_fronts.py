@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from benchmarks.ride import pixel_by_pixel
 from engine.engine import Engine, Interpreter
-from engine.native.library import BF16_KERNELS
+from engine.native.library import BF16_SETS
 from engine.native_lane import NativeLane
 from engine.request import Drawn, DrawRequest, RowDrawn
 from models.fronts import front_slope
@@ -135,10 +135,11 @@ def test_long_images_are_the_same_bytes_with_all_kernels(kernels: str, size: tup
     assert_same(run_lane(native_program(ride(), kernels), [wanted], 1)[wanted.id], pixels)
 
 
-def test_bfloat16_draws_the_same_bytes_a_front_at_a_time() -> None:
+@pytest.mark.parametrize("kernels", BF16_SETS)
+def test_bfloat16_draws_the_same_bytes_a_front_at_a_time(kernels: str) -> None:
     wanted = masked(sample(9, 31))
     pixels, fronts = (
-        run_lane(native_program(program, BF16_KERNELS), [wanted], 2)[wanted.id]
+        run_lane(native_program(program, kernels), [wanted], 2)[wanted.id]
         for program in (pixel_by_pixel(ride()), ride())
     )
     assert_same(fronts, pixels)

@@ -30,6 +30,7 @@ inline void tile(const scanline::AffineCall& call, const float* weights, int pan
     const float* a[M];
     for (int m = 0; m < M; ++m) a[m] = call.sources[t * call.stride + row + m];
     const int width = call.tap_widths[t];
+#pragma GCC unroll 4
     for (int k = 0; k < width; ++k, weights += panel) {
       Vector w[N];
       for (int n = 0; n < N; ++n) {
@@ -61,7 +62,7 @@ inline void columns(const scanline::AffineCall& call, const float* weights, int 
   constexpr int width = N * Vector::size;
   const int end = padded_width(call);
   for (; end - column >= width; column += width) {
-    over_tiles(call.rows, [&](int row, int num) {
+    over_tiles(call.rows, Vector::max_rows, [&](int row, int num) {
       if (column == 0) fetch_rows(call, row + num, row + 2 * num);
       tile_of_rows<N>(call, weights, panel, row, num, column);
     });

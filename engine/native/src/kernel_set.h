@@ -37,8 +37,9 @@ inline double fma_work(std::int64_t rounds) {
   return keep(sum) * 2.0 * 64 * Vector::size * static_cast<double>(rounds);
 }
 
-[[maybe_unused]] constexpr scanline::Kernels kernel_set(const char* name) {
-  return {name, Vector::panel, affine, nullptr, filter_inputs, filter_outputs, pointwise,
+[[maybe_unused]] constexpr scanline::Kernels kernel_set(const char* name,
+                                                        const scanline::Bf16Kernels* bf16 = nullptr) {
+  return {name, Vector::panel, affine, bf16, filter_inputs, filter_outputs, pointwise,
           {each_row<bernoulli>, each_row<categorical>, each_row<logistic_mixture>, mcgsm}, fma_work};
 }
 

@@ -9,7 +9,7 @@ namespace scanline {
 // Packed weights: panels of `Kernels::panel` outputs, the last one cut to a multiple of kLanes. A panel is
 // [input][output].
 constexpr int kLanes = 16;
-constexpr int kTileRows = 6;  // at most
+constexpr int kScratchRows = 32;  // of AffineCall::scratch
 constexpr int kMcgsmRows = 8;  // pixels that an MCGSM works at together
 
 enum class Pointwise : std::int64_t {
@@ -33,8 +33,7 @@ struct AffineCall {
   int out_width;
   float* const* outs;
   Activation activation;
-  void* scratch;  // for kTileRows rows of inputs in bf16, `scratch_stride` pairs apart
-  int scratch_stride;
+  void* scratch;  // for kScratchRows rows of inputs in bf16, `depth` pairs apart
 };
 
 // Pairs of outputs of an affine map whose taps are triples, before and after its products (filter.h). Tables of pointers
@@ -100,12 +99,21 @@ struct HeadCall {
   double* scratch;
 };
 
+// Affine maps with weights and inputs rounded to bfloat16. Weights are packed as pairs: two inputs of one output in the
+// place of a float.
+struct Bf16Kernels {
+  int panel;  // outputs of a panel
+  int block;  // pairs: the inputs of an operation are filled up with zeros to a multiple of it
+  void (*begin)();  // before a run of a program, in its thread; or null
+  void (*affine)(const AffineCall&);
+  void (*end)();  // after it; or null
+};
+
 struct Kernels {
   const char* name;
   int panel;  // outputs of a panel: a tile reads whole panels, so that what it reads lies together
   void (*affine)(const AffineCall&);
-  // The same with weights packed as pairs of bfloat16, two inputs of one output in the place of a float; or null.
-  void (*affine_bf16)(const AffineCall&);
+  const Bf16Kernels* bf16;  // or null
   void (*filter_inputs)(const FilterCall&);
   void (*filter_outputs)(const FilterCall&);
   void (*pointwise)(const PointwiseCall&);
@@ -119,11 +127,13 @@ const Kernels* portable_kernels();
 const Kernels* avx2_kernels();
 const Kernels* avx512_kernels();
 const Kernels* avx512_bf16_kernels();
+const Kernels* amx_bf16_kernels();
 
 // The best first. Every processor runs the portable ones, so bfloat16, which comes after them, is never chosen unasked.
-constexpr const char* kKernelNames[] = {"avx512", "avx2", "portable", "avx512_bf16"};
+constexpr const char* kKernelNames[] = {"avx512", "avx2", "portable", "amx_bf16", "avx512_bf16"};
 
-// The named set, or for "" the best that this processor runs; null if it cannot run the named one.
+// The named set, for "" the best of float32 that this processor runs, for "bf16" the best of bfloat16; null if it cannot
+// run the named one.
 const Kernels* choose_kernels(const char* name);
 
 }  // namespace scanline

@@ -7,10 +7,8 @@
 namespace scanline {
 
 const Kernels* avx512_bf16_kernels() {
-  static const Kernels kernels = {"avx512_bf16", Vector::panel, affine, affine_bf16, filter_inputs, filter_outputs,
-                                  pointwise,
-                                  {each_row<bernoulli>, each_row<categorical>, each_row<logistic_mixture>, mcgsm},
-                                  bf16_work};
+  static const Bf16Kernels bf16 = {kBf16Panel, 1, nullptr, affine_bf16, nullptr};
+  static const Kernels kernels = kernel_set("avx512_bf16", &bf16);
   return &kernels;
 }
 

@@ -6,6 +6,26 @@
 
 namespace scanline {
 
+namespace {
+
+// What bfloat16 kernels want before and after a run, in its thread.
+class Bf16Run {
+ public:
+  explicit Bf16Run(const Bf16Kernels* kernels) : kernels_(kernels) {
+    if (kernels_ && kernels_->begin) kernels_->begin();
+  }
+  ~Bf16Run() {
+    if (kernels_ && kernels_->end) kernels_->end();
+  }
+  Bf16Run(const Bf16Run&) = delete;
+  Bf16Run& operator=(const Bf16Run&) = delete;
+
+ private:
+  const Bf16Kernels* kernels_;
+};
+
+}  // namespace
+
 Lane::Lane(const Program& program, int height, int width, int num_slots, const Results& results)
     : program_(program),
       height_(height),
@@ -15,9 +35,8 @@ Lane::Lane(const Program& program, int height, int width, int num_slots, const R
       stride_(static_cast<std::size_t>(std::max(width, kPositionsAtOnce))),
       pointers_(stride_ * static_cast<std::size_t>(program.max_pointers)),
       held_back_(stride_ * static_cast<std::size_t>(program.max_width)),
-      row_filter_(program),
-      input_stride_(program.max_depth + kLanes) {
-  if (program.kernels.affine_bf16) input_scratch_.resize(static_cast<std::size_t>(kTileRows * input_stride_));
+      row_filter_(program) {
+  if (program.kernels.bf16) rounded_.resize(static_cast<std::size_t>(kScratchRows * (program.max_depth + kLanes)));
   for (const Feature& f : program.features) {
     tops_.push_back(make_top(f, width));
     row_only_.push_back(make_lines(f, width, f.storage == Storage::row_only));
@@ -29,12 +48,14 @@ Lane::Lane(const Program& program, int height, int width, int num_slots, const R
 void Lane::admit(int slot, const Request& request) {
   slots_[static_cast<std::size_t>(slot)].admit(request, tops_, row_only_);
   results_.rows_done[slot] = 0;
+  const Bf16Run bf16_run(program_.kernels.bf16);
   positions_ = {{&slots_[static_cast<std::size_t>(slot)], slots_[static_cast<std::size_t>(slot)].lines(0), 0, 0}};
   for (const Phase& phase : program_.phases)
     if (phase.kind == PhaseKind::admit) run_phase(phase);
 }
 
 void Lane::run(int max_fronts, int max_pixels, const std::int32_t* interrupt) {
+  const Bf16Run bf16_run(program_.kernels.bf16);
   for (std::int64_t num_pixels = 0; max_fronts > 0 && num_pixels < max_pixels; --max_fronts) {
     front_.clear();
     for (std::size_t index = 0; index < slots_.size(); ++index)
@@ -151,8 +172,21 @@ bool Lane::advance(std::size_t index) {
   return !slot.is_active;
 }
 
+// What a pixel phase adds was written by the row phase, long ago: it is fetched one operation before it is added.
 void Lane::run_phase(const Phase& phase) {
-  for (const Operation& op : phase.operations) run_where_due(op);
+  const std::vector<Operation>& ops = phase.operations;
+  for (std::size_t i = 0; i < ops.size(); ++i) {
+    if (phase.kind == PhaseKind::pixel && i + 1 < ops.size()) fetch_addends(ops[i + 1]);
+    run_where_due(ops[i]);
+  }
+}
+
+void Lane::fetch_addends(const Operation& op) const {
+  for (const Access& addend : op.addends)
+    for (const Position& position : positions_) {
+      const float* p = position.at(addend);
+      for (int i = 0; i < addend.width; i += kLanes) __builtin_prefetch(p + i);
+    }
 }
 
 // Coarse features are computed at every 2^level-th row and column; up-taps choose their weights by row and column. A
@@ -220,9 +254,8 @@ void Lane::run_affine(const Operation& op, const std::vector<Position>& position
   call.out_width = op.outs[0].width;
   call.outs = const_cast<float* const*>(outs);
   call.activation = op.activation;
-  call.scratch = input_scratch_.data();
-  call.scratch_stride = input_stride_;
-  (op.is_bf16 ? program_.kernels.affine_bf16 : program_.kernels.affine)(call);
+  call.scratch = rounded_.data();
+  (op.is_bf16 ? program_.kernels.bf16->affine : program_.kernels.affine)(call);
   if (op.reads_its_output)
     for (std::size_t i = 0; i < rows; ++i)
       std::copy(outs[i], outs[i] + width, positions[i].at(op.outs[0]));

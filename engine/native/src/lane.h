@@ -47,6 +47,7 @@ class Lane {
   void keep(const Head& head, const Position& position, const HeadRow& row);
   bool advance(std::size_t index);
   void run_phase(const Phase& phase);
+  void fetch_addends(const Operation& op) const;
   void run_where_due(const Operation& op);
   void run_operation(const Operation& op, const std::vector<Position>& positions, int residue);
   void run_affine(const Operation& op, const std::vector<Position>& positions, int residue);
@@ -65,8 +66,7 @@ class Lane {
   std::vector<HeadRow> head_rows_;
   std::vector<double> head_scratch_;
   RowFilter row_filter_;
-  AlignedFloats input_scratch_;
-  int input_stride_;
+  AlignedFloats rounded_;  // inputs as pairs of bfloat16
 };
 
 }  // namespace scanline

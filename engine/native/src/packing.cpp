@@ -50,8 +50,8 @@ void pack_weights(const std::vector<const float*>& weights, const Operation& op,
   const int num_outs = op.outs[0].width;
   const std::size_t start = packed.size();
   packed.resize(start + static_cast<std::size_t>(padded(num_outs)) * static_cast<std::size_t>(op.depth), 0.0f);
-  float* next = packed.data() + start;
   for (int column = 0; column < num_outs; column += whole_panel) {
+    float* next = packed.data() + start + std::int64_t{column} * op.depth;
     const int panel = std::min(whole_panel, padded(num_outs) - column);
     for (std::size_t t = 0; t < weights.size(); ++t) {
       const int num_ins = op.tap_widths[t];

@@ -78,14 +78,16 @@ void read_affine(Reader& reader, PhaseKind phase, Operation& op, Program& progra
     op.up = std::max(op.up, tap.up);
     op.reads_its_output |= overlap(op.ins.back(), op.outs[0]) && !op.ins.back().dy && !op.ins.back().dx;
   }
-  op.is_bf16 = program.kernels.affine_bf16 && !is_exact;
-  for (int width : op.tap_widths) op.depth += op.is_bf16 ? (width + 1) / 2 : width;
+  const Bf16Kernels* const bf16 = is_exact ? nullptr : program.kernels.bf16;
+  op.is_bf16 = bf16 != nullptr;
+  for (int width : op.tap_widths) op.depth += bf16 ? (width + 1) / 2 : width;
+  if (bf16) op.depth = (op.depth + bf16->block - 1) / bf16->block * bf16->block;
   const int out_width = op.outs[0].width;
   op.bias = pack_bias(reader.vector(bias, out_width));
   if (may_filter(op, phase, program)) return make_filter(reader, taps, program, op);
   for (int residue = 0; residue < op.up * op.up; ++residue) {
     op.weights.push_back(program.weights.size());
-    pack_weights(weights_of(reader, taps, op, residue), op, program.kernels.panel, program.weights);
+    pack_weights(weights_of(reader, taps, op, residue), op, bf16 ? bf16->panel : program.kernels.panel, program.weights);
   }
 }
 

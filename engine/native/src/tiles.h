@@ -46,12 +46,12 @@ inline int padded_width(const scanline::AffineCall& call) {
   return (call.out_width + scanline::kLanes - 1) / scanline::kLanes * scanline::kLanes;
 }
 
-// Calls visit(first row, number of rows) for tiles of even height: eight rows are 4 + 4, since 6 + 2 would leave the
-// units idle in the low one.
+// Calls visit(first row, number of rows) for tiles of up to `max_rows`, of even height: eight rows are 4 + 4, since 6 + 2
+// would leave the units idle in the low one.
 template <class Visit>
-inline void over_tiles(int rows, Visit visit) {
+inline void over_tiles(int rows, int max_rows, Visit visit) {
   int row = 0;
-  for (int tiles = (rows + Vector::max_rows - 1) / Vector::max_rows; tiles > 0; --tiles) {
+  for (int tiles = (rows + max_rows - 1) / max_rows; tiles > 0; --tiles) {
     const int num = (rows - row + tiles - 1) / tiles;
     visit(row, num);
     row += num;

@@ -7,11 +7,12 @@ namespace {
 
 struct Vector {
   static constexpr int size = 16;
-  static constexpr int panel = 64;        // outputs
+  static constexpr int panel = 32;          // outputs
   static constexpr int fetch_ahead = 4096;  // bytes
-  static constexpr int max_rows = 6;  // of a tile that is four vectors wide
-  static constexpr int max_sums = 24;  // of 32 registers
-  static constexpr int tile_vectors(int) { return 4; }
+  static constexpr int max_rows = 14;
+  // Of 32 registers 28 hold sums. Many rows take a narrow tile: weights come once for all of them.
+  static constexpr int max_sums = 28;
+  static constexpr int tile_vectors(int rows) { return rows <= 2 ? 8 : rows <= 6 ? 4 : 2; }
   __m512 v;
 
   static Vector all(float x) { return {_mm512_set1_ps(x)}; }
