@@ -75,7 +75,7 @@ class ChainEngine(Engine):
         return super().num_running(thread) + self._before.num_running(thread) + sum(map(len, coarse))
 
     def add(self, request: DrawRequest) -> None:
-        blank = np.zeros(self._coarse_shape(request), np.float32)
+        blank = self._map(np.zeros(self._coarse_shape(request), np.float32))
         check_request(self.program, replace(request, context_map=blank))
         with self._lock:
             self._begun[request.id] = request, None
@@ -125,8 +125,17 @@ class ChainEngine(Engine):
             if coarse.id in self._begun:
                 request, _ = self._begun[coarse.id]
                 self._begun[coarse.id] = request, coarse
-                given = coded(coarse.values, self._before.program.num_levels)
+                given = self._map(coarse.values)
                 super().add(replace(request, context_map=given, stage=self.stage, coarse=None))
+
+    def _map(self, coarse: Values) -> npt.NDArray[np.float32]:
+        """What this stage is told of a coarse image [row, col, channel]: its levels coded, and their digits if the
+        program's map has room for them."""
+        num_levels, channels = self._before.program.num_levels, self._before.program.channels
+        numbers = sum(feature.width for feature in self.program.features if feature.scope == "given_map") // channels
+        told = [coded(coarse, num_levels)]
+        told += [(coarse.astype(np.int64) >> place & 1) * np.float32(2) - np.float32(1) for place in range(numbers - 1)]
+        return np.stack(told, -1).reshape(*coarse.shape[:2], channels * numbers).astype(np.float32)
 
     def _labelled(self, output: Output) -> Output:
         """A row with its stage, an image with what it was drawn after."""

@@ -21,7 +21,7 @@ from torch import Tensor
 from models.base import Model, ModelError
 from models.context_map import MAX_LEVEL, ContextMap
 from models.diagonal_bilstm import DiagonalBiLSTM
-from models.masked import code
+from models.masked import code, code_with_digits, num_digits
 from models.pixel_cnn import PixelCNN
 from models.pixel_rnn import PixelRNN
 from models.program import Program, Stage
@@ -37,6 +37,7 @@ class MultiScale(Model):
     Args:
         channels, num_levels, num_classes: as in `PixelRNN`, of both.
         level: k; the coarse image is 2^k times smaller. map_width, map_kernel: see `models.context_map.ContextMap`.
+        map_digits: the second net is told the binary digits of the levels of s, too.
         small, large: sizes of the two nets: `kind`, a key of `NETS`, and the arguments of its constructor but for those
             above.
 
@@ -56,14 +57,18 @@ class MultiScale(Model):
         small: Mapping[str, Any],
         large: Mapping[str, Any],
         num_classes: int = 0,
+        map_digits: bool = False,
     ) -> None:
         super().__init__()
         self.channels, self.num_levels, self.context_size = channels, num_levels, num_classes
         if level < 1 or map_width < 1:
             raise ModelError(f"map_width must be positive and level 1 to {MAX_LEVEL}, not {map_width} and {level}")
-        self.level, self.map_width, self.map_kernel = level, map_width, map_kernel
+        if map_digits and num_levels == 2:
+            raise ModelError("levels 0 and 1 are their own binary digits: map_digits must be false")
+        self.level, self.map_width, self.map_kernel, self.map_digits = level, map_width, map_kernel, map_digits
         self.small = _net(small, channels, num_levels, num_classes)
-        self.upsample = ContextMap(channels, map_width, level, map_kernel, num_classes)
+        numbers = channels * (1 + num_digits(num_levels) if map_digits else 1)
+        self.upsample = ContextMap(numbers, map_width, level, map_kernel, num_classes)
         self.large = _net(large, channels, num_levels, map_width)
 
     def sizes(self) -> dict[str, Any]:
@@ -73,6 +78,7 @@ class MultiScale(Model):
             "level": self.level,
             "map_width": self.map_width,
             "map_kernel": self.map_kernel,
+            "map_digits": self.map_digits,
             "small": _sizes(self.small),
             "large": _sizes(self.large),
             "num_classes": self.context_size,
@@ -93,7 +99,7 @@ class MultiScale(Model):
 
     def context_map(self, x: Tensor, small: Tensor, context: Tensor | None) -> Tensor:
         """The context of every pixel of images of the size of x, [batch, map_width, row, col]."""
-        coded = code(small, self.num_levels, self.large.hidden.weight.dtype)
+        coded = (code_with_digits if self.map_digits else code)(small, self.num_levels, self.large.hidden.weight.dtype)
         told: Tensor = self.upsample(coded, context, *x.shape[2:])
         return told
 
@@ -103,13 +109,26 @@ class MultiScale(Model):
         self.subsample(total).add_(self.stage_map(0, self.subsample(x), context))
         return total
 
+    def last_log_prob(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """log p(x | s) in nats, [batch]: what there is to fit if the net for s comes from elsewhere."""
+        return self.stage_map(1, x, context).flatten(1).sum(1)
+
     def compiled_log_prob(self) -> Callable[..., Tensor]:
         """Both nets as they compile themselves; the deconvolutions are a small part."""
-        of_small, of_large = self.small.compiled_log_prob(), self.large.compiled_log_prob()
+        of_small, of_last = self.small.compiled_log_prob(), self.compiled_last_log_prob()
 
         def log_prob(x: Tensor, context: Tensor | None = None) -> Tensor:
-            small = self.subsample(x).contiguous()
-            total: Tensor = of_small(small, context) + of_large(x, self.context_map(x, small, context))
+            total: Tensor = of_small(self.subsample(x).contiguous(), context) + of_last(x, context)
+            return total
+
+        return log_prob
+
+    def compiled_last_log_prob(self) -> Callable[..., Tensor]:
+        """`last_log_prob`, likewise."""
+        of_large = self.large.compiled_log_prob()
+
+        def log_prob(x: Tensor, context: Tensor | None = None) -> Tensor:
+            total: Tensor = of_large(x, self.context_map(x, self.subsample(x).contiguous(), context))
             return total
 
         return log_prob

@@ -138,6 +138,7 @@ class MultiScaleSizes:
     map_kernel: int
     small: Net
     large: Net
+    map_digits: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,8 +44,8 @@ class FitConfig:
         context_dropout: share of the training images of which the model is told nothing: zeros. Of tags, so
             many are left out of the others' vectors, too, so that an image may have more than is asked for.
         compare: ids of runs on the same data that a density's bundle is measured against; their configs lie beside it.
-        coarse_run: id of a run on the coarse images whose net a chain is shipped with, in place of the one that was
-            fitted with its other net: small images are cheap, so that it may see many more. Its config lies beside.
+        coarse_run: id of a run on the coarse images, whose net a chain is shipped with; then its other net alone is
+            fitted. Small images are cheap, so that the first may see many more. Its config lies beside.
         limits: known limits of the finished model, one a line, for its card.
     """
 

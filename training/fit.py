@@ -6,7 +6,7 @@ import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import lightning.pytorch as pl
 import torch
@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from models.base import Model, ModelError
 from models.encoder import Encoder
+from models.multi_scale import MultiScale
 from models.registry import ARCHITECTURES
 from training.batches import Batch, Batches
 from training.config import ConfigError, FitConfig
@@ -42,10 +43,18 @@ class Fit(pl.LightningModule):
         if self.bf16:
             self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         # In a tuple, so that it is no submodule: the averaged copy and the state dict know `model` alone.
-        compiled = self.model.compiled_log_prob() if config.compile else self.model.log_prob
-        self.training_log_prob = (compiled,)
+        self.training_log_prob = (self.compiled_log_prob() if config.compile else self.log_prob(),)
         self.hours = 0.0
         self.started = time.monotonic()
+
+    def log_prob(self) -> Callable[..., Tensor]:
+        """What is fitted: log p of an image, or given its coarse image if the net for that comes from another run."""
+        return cast(MultiScale, self.model).last_log_prob if self.config.coarse_run else self.model.log_prob
+
+    def compiled_log_prob(self) -> Callable[..., Tensor]:
+        if self.config.coarse_run:
+            return cast(MultiScale, self.model).compiled_last_log_prob()
+        return self.model.compiled_log_prob()
 
     def nll(self, batch: Batch, log_prob: Callable[..., Tensor]) -> Tensor:
         """Mean -log_prob in nats of a batch."""
@@ -76,7 +85,7 @@ class Fit(pl.LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         # Not the compiled function: another batch size would make it compile anew, for any size and slower.
-        nll = self.nll(batch, self.model.log_prob)
+        nll = self.nll(batch, self.log_prob())
         self.log("validation_nats", nll, prog_bar=True, batch_size=len(batch[0]))
         bits = nll / (batch[0][0].numel() * math.log(2))
         self.log("validation_bits_per_dim", bits, prog_bar=True, batch_size=len(batch[0]))

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.models.reference_pixel_rnn import Array, Weights, log_prob
+from tests.models.reference_pixel_rnn import Array, Weights, log_prob, with_digits
 
 
 def log_probs(sizes: dict[str, Any], p: Weights, image: Array, context: Array | None) -> tuple[float, float]:
@@ -26,6 +26,9 @@ def _context_map(
     sizes: dict[str, Any], p: Weights, small: Array, context: Array | None, shape: tuple[int, ...]
 ) -> Array:
     coded = 2 * small / (sizes["num_levels"] - 1) - 1
+    if sizes["map_digits"]:
+        rows = [[with_digits(pixel, sizes["num_levels"]) for pixel in row] for row in np.moveaxis(small, 0, -1)]
+        coded = np.moveaxis(np.array(rows), -1, 0)
     half = sizes["map_kernel"] // 2
     u = np.zeros((*small.shape[1:], sizes["map_width"]))
     for row, col in np.ndindex(small.shape[1:]):

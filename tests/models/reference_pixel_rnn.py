@@ -16,7 +16,7 @@ def log_prob(architecture: str, sizes: dict[str, Any], p: Weights, image: Array,
     groups, num_levels = sizes["channels"], sizes["num_levels"]
     coded = np.moveaxis(2 * image / (num_levels - 1) - 1, 0, -1)
     if sizes["digits"]:
-        coded = np.array([[_with_digits(pixel, num_levels) for pixel in row] for row in np.moveaxis(image, 0, -1)])
+        coded = np.array([[with_digits(pixel, num_levels) for pixel in row] for row in np.moveaxis(image, 0, -1)])
     x = _conv(coded, p["first.weight"], p["first.bias"], groups, strict=True)
     layer = {"pixel_cnn": _residual_block, "row_lstm": _row_lstm, "diagonal_bilstm": _diagonal_bilstm}[architecture]
     output = np.zeros_like(x)
@@ -39,7 +39,7 @@ def log_prob(architecture: str, sizes: dict[str, Any], p: Weights, image: Array,
     return total
 
 
-def _with_digits(levels: Array, num_levels: int) -> list[float]:
+def with_digits(levels: Array, num_levels: int) -> list[float]:
     """What is told of one pixel: of each channel the coded level, then its binary digits from the right."""
     told = list[float]()
     for level in levels:

@@ -325,6 +325,7 @@ def test_an_image_of_another_shape_or_a_missing_context_is_refused(tiny: Tiny) -
         ({"level": 0}, "level 1 to 4"),
         ({"map_width": 0}, "map_width must be positive"),
         ({"map_kernel": 4}, "kernel sizes must be odd"),
+        ({"map_digits": True}, "map_digits must be false"),
     ],
 )
 def test_sizes_that_make_no_model_are_refused(change: dict[str, object], message: str) -> None:

@@ -127,5 +127,8 @@ CHAINS = {
     "rgb 3 levels": Tiny(
         lambda: MultiScale(3, 3, 1, 4, 3, _PIXEL_CNN | {"digits": True}, _DIAGONAL | {"residual": False}), 1, 2
     ),
+    "grey 5 levels, digits of the coarse image": Tiny(
+        lambda: MultiScale(1, 5, 1, 4, 3, _PIXEL_CNN, _ROW_LSTM | {"digits": True}, map_digits=True), 2, 2
+    ),
 }
 """Models that draw a coarse image first: `height` x `width` is that of either image."""

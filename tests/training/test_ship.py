@@ -180,6 +180,11 @@ def test_a_chain_takes_the_net_of_its_coarse_run(tmp_path: Path) -> None:
     assert isinstance(shipped, MultiScale)
     coarse = read_checkpoint(tmp_path / "runs" / "apart" / "best.ckpt", apart)[0].state_dict()
     assert all(torch.equal(value, coarse[name]) for name, value in shipped.small.state_dict().items())
+    fitted = read_checkpoint(tmp_path / "runs" / "tiny" / "best.ckpt", chain)[0]
+    begun = build_model(chain)
+    assert isinstance(fitted, MultiScale) and isinstance(begun, MultiScale)
+    kept = [torch.equal(value, begun.small.state_dict()[name]) for name, value in fitted.small.state_dict().items()]
+    assert all(kept), "the net that will be replaced is not fitted"
     other = dataclasses.replace(chain, sizes={**sizes, "small": {**kind, "width": 6}})
     with pytest.raises(ConfigError, match="other sizes"):
         take_coarse_net(build_model(other), tmp_path / "runs" / "apart" / "best.ckpt")
