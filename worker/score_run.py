@@ -54,9 +54,10 @@ class ScoreRun:
         return bool(self._todo)
 
     def take_piece(self) -> Piece:
-        """What will take about `PIECE_S` to score; empty when all is taken."""
+        """What will take up to `PIECE_S` to score; empty when all is taken. Pieces of even size: a small last one is slow."""
         with self._lock:
-            size = self._piece_size()
+            num_pieces = -(-len(self._todo) // self._piece_size()) or 1
+            size = -(-len(self._todo) // num_pieces)
             piece, self._todo = self._todo[:size], self._todo[size:]
         return piece
 
