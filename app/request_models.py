@@ -29,7 +29,7 @@ class DrawFields(Fields):
     condition: Any = Field(None, description=CONDITION_HELP, json_schema_extra=CONDITION)
     precision: Precision = Field(
         "float32",
-        description="bfloat16 rounds the weights: up to twice as fast, another image of nearly the same distribution, "
+        description="bfloat16 rounds the weights: about twice as fast, another image of nearly the same distribution, "
         "and offered only where a model's `precisions` list it.",
     )
     clip: bool = Field(

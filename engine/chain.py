@@ -55,6 +55,11 @@ class ChainEngine(Engine):
         if before.num_threads != self.num_threads:
             raise ValueError("one stage of the chain has a native kernel and another has none")
         self._before, self._zoom = before, zoom
+        told = sum(feature.width for feature in program.features if feature.scope == "given_map")
+        digits = (before.program.num_levels - 1).bit_length()
+        if told not in (of_levels := before.program.channels, of_levels * (1 + digits)):
+            raise ValueError(f"a stage is told {of_levels} numbers a coarse pixel, or their digits, too, not {told}")
+        self._num_digits = digits if told > of_levels else 0
         self.stage = before.stage + 1
         self._lock = threading.Lock()
         # By id: what was asked for, and the coarse image once it is there.
@@ -75,7 +80,7 @@ class ChainEngine(Engine):
         return super().num_running(thread) + self._before.num_running(thread) + sum(map(len, coarse))
 
     def add(self, request: DrawRequest) -> None:
-        blank = self._map(np.zeros(self._coarse_shape(request), np.float32))
+        blank = self._told(np.zeros(self._coarse_shape(request), np.float32))
         check_request(self.program, replace(request, context_map=blank))
         with self._lock:
             self._begun[request.id] = request, None
@@ -125,17 +130,16 @@ class ChainEngine(Engine):
             if coarse.id in self._begun:
                 request, _ = self._begun[coarse.id]
                 self._begun[coarse.id] = request, coarse
-                given = self._map(coarse.values)
+                given = self._told(coarse.values)
                 super().add(replace(request, context_map=given, stage=self.stage, coarse=None))
 
-    def _map(self, coarse: Values) -> npt.NDArray[np.float32]:
-        """What this stage is told of a coarse image [row, col, channel]: its levels coded, and their digits if the
-        program's map has room for them."""
-        num_levels, channels = self._before.program.num_levels, self._before.program.channels
-        numbers = sum(feature.width for feature in self.program.features if feature.scope == "given_map") // channels
-        told = [coded(coarse, num_levels)]
-        told += [(coarse.astype(np.int64) >> place & 1) * np.float32(2) - np.float32(1) for place in range(numbers - 1)]
-        return np.stack(told, -1).reshape(*coarse.shape[:2], channels * numbers).astype(np.float32)
+    def _told(self, coarse: Values) -> npt.NDArray[np.float32]:
+        """A coarse image [row, col, channel] as this stage's given map: of each channel its level, coded, and then the
+        level's binary digits, the lowest first, as -1 and 1, where the program takes them."""
+        digits = [coarse.astype(np.int64) >> place & 1 for place in range(self._num_digits)]
+        told = [coded(coarse, self._before.program.num_levels), *(2 * digit - 1 for digit in digits)]
+        rows, columns, channels = coarse.shape
+        return np.stack(told, -1).reshape(rows, columns, channels * len(told)).astype(np.float32)
 
     def _labelled(self, output: Output) -> Output:
         """A row with its stage, an image with what it was drawn after."""

@@ -38,7 +38,7 @@ class Engine:
 
     Args:
         interpreter: "auto" takes the native one for float32 on the processor, where it is built and knows every word
-            of the program, and torch otherwise. "native-bf16" rounds weights and inputs to bfloat16: up to twice as
+            of the program, and torch otherwise. "native-bf16" rounds weights and inputs to bfloat16: about twice as
             fast on processors with such units, and other images.
         num_threads: how many threads will call `step`. The torch interpreter has one, whatever is asked for.
     """

@@ -24,6 +24,8 @@ def compare(configs: Sequence[FitConfig], runs: Path, data_root: Path, progress:
     """
     if len({config.data for config in configs}) > 1 or configs[0].crop:
         raise ConfigError("only models of levels on the same images are compared")
+    if any(config.coarse_run for config in configs):
+        raise ConfigError("a chain whose coarse net is of another run has no likelihood of its own to compare")
     curves = {config.id: read_curve(runs / config.id, "validation_nats") for config in configs}
     steps = _shared_steps(list(curves.values()))
     test = load(configs[0].data, data_root)["test"]

@@ -98,6 +98,8 @@ def read_fit_config(path: Path) -> FitConfig:
         raise ConfigError(f"{path}: crop must be positive for a density, and only for one")
     if config.coarse_run and config.architecture != "multi_scale":
         raise ConfigError(f"{path}: only a multi_scale model has a coarse_run")
+    if config.coarse_run and (config.encoder or config.map):
+        raise ConfigError(f"{path}: a chain with a coarse_run is told classes, no encoder's vector and no map")
     if config.compare and not config.crop:
         raise ConfigError(f"{path}: only a density is compared with other runs")
     if config.crop and config.bf16:

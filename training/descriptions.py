@@ -68,11 +68,11 @@ def _mixture(sizes: MCGSMSizes | RIDESizes) -> str:
 
 
 def _two_nets(sizes: MultiScaleSizes) -> str:
-    zoom = 1 << sizes.level
+    zoom, digits = 1 << sizes.level, ", and the binary digits of its levels" if sizes.map_digits else ""
     return (
         f"Two nets: {_net(sizes.small)} for every {zoom}th row and column of the image, which is drawn first; and "
         f"{_net(sizes.large)} for the whole of it, told by deconvolutions of the first ({sizes.map_kernel}x"
-        f"{sizes.map_kernel}, {sizes.map_width} maps) what is to be there."
+        f"{sizes.map_kernel}, {sizes.map_width} maps{digits}) what is to be there."
     )
 
 

@@ -122,6 +122,8 @@ def build_model(config: FitConfig) -> Model:
         raise ConfigError(f"{config.id}: {config.data} holds no grey images of any size, which a density takes")
     if not config.crop and not names:
         raise ConfigError(f"{config.id}: {config.data} is a set for densities")
+    if config.coarse_run and data.tag_names:
+        raise ConfigError(f"{config.id}: a chain with a coarse_run is told classes, not tags")
     told: dict[str, Any] = {"channels": data.channels, "num_levels": data.num_levels, "num_classes": num_classes}
     if config.map:
         told["given_map"] = map_sizes(config.map, data)

@@ -65,7 +65,8 @@ def bundle_run(config: FitConfig, runs: Path, data_root: Path, checkpoints: Path
         evaluation=evaluation,
     )
     curves = {name: averaged(read_curve(run, f"{name}_nats")) for name in ("train", "validation")}
-    extras = pictures(model, height, width) | {"curve.svg": curve_svg(curves, "nats an image").encode()}
+    unit = "nats an image, given its coarse image" if config.coarse_run else "nats an image"
+    extras = pictures(model, height, width) | {"curve.svg": curve_svg(curves, unit).encode()}
     return write_bundle(checkpoints / config.id, model, bundle, card_text(bundle, config.limits), extras)
 
 

@@ -54,7 +54,10 @@ class ScoreRun:
         return bool(self._todo)
 
     def take_piece(self) -> Piece:
-        """What will take up to `PIECE_S` to score; empty when all is taken. Pieces of even size: a small last one is slow."""
+        """What will take up to `PIECE_S` to score; empty when all is taken.
+
+        Pieces are of even size: the images of a small last one would take longer each.
+        """
         with self._lock:
             num_pieces = -(-len(self._todo) // self._piece_size()) or 1
             size = -(-len(self._todo) // num_pieces)

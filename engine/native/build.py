@@ -25,11 +25,12 @@ BUILD = Path(__file__).parent / "build"
 FLAGS = ["-std=c++17", "-O3", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-Wall", "-Wextra"]
 # gcc 12 warns falsely about its own AVX-512 header, so much that an error would not be among what `BuildError` quotes.
 _AVX512 = ["-mavx512f", "-mprefer-vector-width=512", "-Wno-maybe-uninitialized", "-Wno-uninitialized"]
+_AMX = ["-mamx-tile", "-mamx-bf16"]  # the only ones that a compiler may lack
 # One set of kernels for each kind of processor.
 FLAGS_OF = {
     "kernels_avx512": _AVX512,
     "kernels_avx512_bf16": [*_AVX512, "-mavx512bf16"],
-    "kernels_amx_bf16": [*_AVX512, "-mavx512bf16", "-mamx-tile", "-mamx-bf16"],
+    "kernels_amx_bf16": [*_AVX512, "-mavx512bf16", *_AMX],
     "kernels_avx2": ["-mavx2", "-mfma"],
 }
 SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g", "-O1"]
@@ -56,10 +57,11 @@ def build(sanitize: bool = False) -> Path:
     BUILD.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=BUILD) as scratch:
         flags = [*FLAGS, *SANITIZE] if sanitize else FLAGS
+        lacking = [] if _knows(compiler, _AMX) else _AMX
         units = [path for path in sorted(SOURCES.glob("*.cpp")) if _is_for_this_machine(path)]
         objects = [Path(scratch) / f"{unit.stem}.o" for unit in units]
         commands = [
-            [*compiler, *flags, *FLAGS_OF.get(unit.stem, []), "-c", str(unit), "-o", str(out)]
+            [*compiler, *flags, *_flags_of(unit, lacking), "-c", str(unit), "-o", str(out)]
             for unit, out in zip(units, objects, strict=True)
         ]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -72,6 +74,22 @@ def build(sanitize: bool = False) -> Path:
 
 def _is_for_this_machine(unit: Path) -> bool:
     return unit.stem not in FLAGS_OF or platform.machine() in ("x86_64", "AMD64")
+
+
+def _flags_of(unit: Path, lacking: list[str]) -> list[str]:
+    return [flag for flag in FLAGS_OF.get(unit.stem, []) if flag not in lacking]
+
+
+def _knows(compiler: list[str], flags: list[str]) -> bool:
+    """Whether `compiler` takes `flags` (gcc has those of AMX since 11)."""
+    if platform.machine() not in ("x86_64", "AMD64"):
+        return True
+    try:
+        _run([*compiler, *flags, "-E", "-x", "c++", os.devnull, "-o", os.devnull])
+    except BuildError:
+        log.warning("%s does not know %s: built without", shlex.join(compiler), " ".join(flags))
+        return False
+    return True
 
 
 def _compiler() -> list[str]:

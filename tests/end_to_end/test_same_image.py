@@ -64,7 +64,7 @@ def test_a_sample_in_bfloat16_is_drawn_again_from_its_receipt(api: Api) -> None:
         pytest.skip("this processor has no bfloat16 units")
     original = api.image(drawn(api, model="ink", seed=3, precision="bfloat16"))
     receipt = receipt_of(original)
-    assert str(receipt["profile"]).endswith("bfloat16")
+    assert "bfloat16" in str(receipt["profile"])
     again = drawn(api, **{name: receipt[name] for name in ("model", "seed", "temperature", "precision")})
     assert api.image(again) == original
 

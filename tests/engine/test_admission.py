@@ -102,7 +102,7 @@ def chain_maps(chain: MultiScale) -> tuple[list[LogProbMap], LogProbMap]:
     return [of_arrays(functools.partial(stage, k)) for k, stage in enumerate(stages)], of_arrays(exact.log_prob_map)
 
 
-@pytest.mark.parametrize("name", ["grey binary", "rgb 3 levels"])
+@pytest.mark.parametrize("name", ["grey binary", "rgb 3 levels", "rgb 3 levels, digits of the coarse image"])
 def test_an_honest_chain_is_admitted(name: str) -> None:
     honest = CHAINS[name].model().float()
     assert isinstance(honest, MultiScale)

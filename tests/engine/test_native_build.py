@@ -45,3 +45,16 @@ def test_without_a_compiler_the_command_says_so_and_succeeds(tmp_path: Path) -> 
         run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         assert run.returncode == code
         assert "no C++ compiler was found" in run.stderr
+
+
+def test_a_compiler_without_amx_builds_the_rest(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    sources, old = tmp_path / "src", tmp_path / "old-c++"
+    sources.mkdir()
+    (sources / "kernels_amx_bf16.cpp").write_text("#if defined(__AMX_BF16__)\n#error here\n#endif\nint a;")
+    compiler = " ".join(build._compiler())
+    old.write_text(f'#!/bin/sh\ncase "$*" in *-mamx*) echo "unknown: -mamx" >&2; exit 1;; esac\nexec {compiler} "$@"\n')
+    old.chmod(0o755)
+    monkeypatch.setattr(build, "SOURCES", sources)
+    monkeypatch.setattr(build, "BUILD", tmp_path / "build")
+    monkeypatch.setenv("CXX", str(old))
+    assert build.build().exists()

@@ -318,6 +318,17 @@ def test_an_image_of_another_shape_or_a_missing_context_is_refused(tiny: Tiny) -
         model.log_prob(random_images(model, 1, 4, 4), wrong)
 
 
+def test_what_is_fitted_of_the_last_net_is_what_the_coarse_one_leaves() -> None:
+    model = CHAINS["grey 5 levels, digits of the coarse image"].model()
+    assert isinstance(model, MultiScale)
+    x = random_images(model, 3, 5, 6)
+    last = model.last_log_prob(x)
+    torch.testing.assert_close(last, model.log_prob(x) - model.small.log_prob(model.subsample(x)))
+    last.sum().backward()
+    assert all(p.grad is None for p in model.small.parameters())
+    assert all(p.grad is not None for p in [*model.large.parameters(), *model.upsample.parameters()])
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

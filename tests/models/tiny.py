@@ -130,5 +130,8 @@ CHAINS = {
     "grey 5 levels, digits of the coarse image": Tiny(
         lambda: MultiScale(1, 5, 1, 4, 3, _PIXEL_CNN, _ROW_LSTM | {"digits": True}, map_digits=True), 2, 2
     ),
+    "rgb 3 levels, digits of the coarse image": Tiny(
+        lambda: MultiScale(3, 3, 1, 4, 3, _PIXEL_CNN, _PIXEL_CNN | {"digits": True}, map_digits=True), 1, 2
+    ),
 }
 """Models that draw a coarse image first: `height` x `width` is that of either image."""

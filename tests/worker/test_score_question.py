@@ -16,7 +16,7 @@ from worker.loaded_model import LoadedModels
 from worker.protocol import JobRequest
 from worker.records import Records, reserved_bytes
 from worker.score_question import LevelsQuestion
-from worker.score_run import ScoreRun
+from worker.score_run import PIECE_S, ScoreRun
 
 NUM_CLASSES = 60
 RECEIPT = "-" * 600
@@ -46,6 +46,17 @@ def test_a_score_of_every_class_takes_no_more_room_than_was_set_aside(
     taken = sum(records.client.memory_usage(key, samples=0) or 0 for key in keys)
     assert records.counts()["bytes"] == reserved_bytes(request, uploads, None, names)
     assert 0.5 < taken / reserved_bytes(request, uploads, None, names) < 1
+
+
+def test_pieces_are_of_even_size(records: Records, leases: Leases, tmp_path: Path) -> None:
+    sha256 = write_tiny_bundle(tmp_path, "tiny")
+    job, _ = records.create(JobRequest("score", "tiny", sha256, 8, 8, 1, 2, n=25), [bytes(64)] * 25)
+    claim = leases.claim(job.id, "w", "t", "p")
+    assert claim is not None
+    with LoadedModels(1 << 30, 4, lambda: False).use(tmp_path / "tiny", "tiny", sha256) as loaded:
+        loaded.seconds_per_scored_pixel = PIECE_S / (8 * 8 * 12.5)  # twelve images a piece at most
+        run = ScoreRun(Attempt(claim, lambda: None), loaded)
+        assert [len(run.take_piece()) for _ in range(4)] == [9, 8, 8, 0]
 
 
 def test_a_score_that_is_no_number_fails_the_job(

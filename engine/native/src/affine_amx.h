@@ -119,6 +119,7 @@ inline void affine_amx(const scanline::AffineCall& call) {
       out = round_row(call, row + m, out);
       while (out < end) *out++ = 0;
     }
+    asm volatile("" ::: "memory");  // compilers do not see that tile loads read memory
     multiply_rows(call, row, num);
   }
 }

@@ -1,4 +1,4 @@
-// Rows of float32 rounded to pairs of bfloat16, to the nearest, ties to even.
+// Rows of float32 rounded to pairs of bfloat16, to the nearest, ties to even. Comes after vector_avx512.h.
 #pragma once
 
 #include <immintrin.h>

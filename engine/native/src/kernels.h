@@ -6,7 +6,7 @@
 
 namespace scanline {
 
-// Packed weights: panels of `Kernels::panel` outputs, the last one cut to a multiple of kLanes. A panel is
+// Packed weights: panels of `Kernels::panel` outputs, in bf16 of `Bf16Kernels::panel`, the last one cut to a multiple of kLanes. A panel is
 // [input][output].
 constexpr int kLanes = 16;
 constexpr int kScratchRows = 32;  // of AffineCall::scratch
@@ -29,11 +29,11 @@ struct AffineCall {
   const float* const* addends;
   const float* bias;  // padded with zeros to a multiple of kLanes
   const float* weights;
-  int depth;  // inputs of all taps together, or pairs of inputs
+  int depth;  // inputs of all taps together; in bf16 pairs of them, filled up to `Bf16Kernels::block`
   int out_width;
   float* const* outs;
   Activation activation;
-  void* scratch;  // for kScratchRows rows of inputs in bf16, `depth` pairs apart
+  void* scratch;  // for kScratchRows rows of inputs in bf16, `depth` pairs apart, and kLanes more
 };
 
 // Pairs of outputs of an affine map whose taps are triples, before and after its products (filter.h). Tables of pointers

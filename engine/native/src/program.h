@@ -64,7 +64,7 @@ struct Operation {
   std::vector<Access> addends;
   std::vector<int> tap_widths;  // of a filter: of each triple
   bool is_bf16 = false;  // weights and inputs are rounded
-  int depth = 0;  // sum of tap_widths, or of pairs of inputs in bf16
+  int depth = 0;  // as in AffineCall
   int up = 1;
   int filter_step = 0;  // columns between the taps of a filter (row_filter.h), `weights` are then one a product; else 0
   AlignedFloats bias;

@@ -46,8 +46,8 @@ inline int padded_width(const scanline::AffineCall& call) {
   return (call.out_width + scanline::kLanes - 1) / scanline::kLanes * scanline::kLanes;
 }
 
-// Calls visit(first row, number of rows) for tiles of up to `max_rows`, of even height: eight rows are 4 + 4, since 6 + 2
-// would leave the units idle in the low one.
+// Calls visit(first row, number of rows) for tiles of up to `max_rows`, of even height: with six at most eight rows are 4 + 4, since
+// 6 + 2 would leave the units idle in the low one.
 template <class Visit>
 inline void over_tiles(int rows, int max_rows, Visit visit) {
   int row = 0;
