@@ -34,3 +34,9 @@ def test_runs_on_other_images_are_refused(tmp_path: Path) -> None:
     other = dataclasses.replace(CONFIG, data="fashion")
     with pytest.raises(ConfigError, match="the same images"):
         compare([CONFIG, other], tmp_path / "runs", tmp_path / "data")
+
+
+def test_a_chain_without_a_coarse_net_of_its_own_is_refused(tmp_path: Path) -> None:
+    chain = dataclasses.replace(CONFIG, architecture="multi_scale", coarse_run="apart")
+    with pytest.raises(ConfigError, match="no likelihood of its own"):
+        compare([chain], tmp_path / "runs", tmp_path / "data")
