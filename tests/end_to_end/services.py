@@ -17,7 +17,7 @@ import httpx2
 
 from tests.services import ROOT, wait_until
 
-SLOW_SIZE = 128
+SLOW_SIZE = 192
 """Rows and columns of the bundle `slow`: 64 of its images take some seconds."""
 
 
