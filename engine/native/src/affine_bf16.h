@@ -9,6 +9,7 @@ namespace {
 
 constexpr int kBf16Panel = 64;  // outputs
 constexpr int kBf16Rows = 6;
+static_assert(kBf16Rows <= scanline::kScratchRows, "call.scratch holds kScratchRows rows");
 
 template <int M, int N>
 inline void bf16_tile(const scanline::AffineCall& call, const float* weights, int panel, int row, int column) {
