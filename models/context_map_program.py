@@ -2,8 +2,10 @@
 
 from typing import TYPE_CHECKING, Protocol, cast
 
+import torch
 from torch import Tensor
 
+from models.context_map import AROUND
 from models.program import Affine, Feature, Operation, Pointwise, Ref, Tap
 
 if TYPE_CHECKING:
@@ -34,24 +36,43 @@ def add_context_map(builder: Builder, context_map: "ContextMap") -> None:
         for j in range(kernel):
             weight = builder.put(f"given.{i}.{j}", conv.weight[:, :, i, j])
             taps.append(Tap(Ref(GIVEN, 0, channels, i - kernel // 2, j - kernel // 2), weight))
-    _add_row(builder, _name(level), width, level, taps, cast(Tensor, conv.bias))
+    _add_row(builder, _name(level), width, width if level else context_map.size, level, taps, cast(Tensor, conv.bias))
     for j, up in zip(range(level - 1, -1, -1), context_map.ups, strict=True):
         _rectify(builder, _name(j + 1), width)
         weight = builder.put(f"up{j}", cast(Tensor, up.weight).permute(2, 3, 1, 0).flatten(0, 1))
         tap = Tap(Ref(_name(j + 1), 0, width), weight, up=2)
-        _add_row(builder, _name(j), width, j, [tap], cast(Tensor, up.bias))
+        _add_row(builder, _name(j), width, width if j else context_map.size, j, [tap], cast(Tensor, up.bias))
     if context_map.classes is not None:
         _add_class(builder, context_map.classes.weight)
     _rectify(builder, "context", width)
+    if context_map.cells:
+        _add_cells(builder, context_map)
 
 
 def _name(level: int) -> str:
     return f"deconvolved{level}" if level else "context"
 
 
-def _add_row(builder: Builder, name: str, width: int, level: int, taps: list[Tap], bias: Tensor) -> None:
-    builder.features.append(Feature(name, width, level=level))
+def _add_row(builder: Builder, name: str, width: int, size: int, level: int, taps: list[Tap], bias: Tensor) -> None:
+    """A feature of `size` numbers, the first `width` of them from `taps`."""
+    builder.features.append(Feature(name, size, level=level))
     builder.row.append(Affine(Ref(name, 0, width), tuple(taps), builder.put(f"{name}.bias", bias)))
+
+
+def _add_cells(builder: Builder, context_map: "ContextMap") -> None:
+    """The rest of `context`: places of the map as they are, and one for the first of its s x s pixels."""
+    channels, start = context_map.conv.in_channels, context_map.conv.out_channels
+    stride = 1 << len(context_map.ups)
+    *around, own = torch.eye(5 * channels, dtype=context_map.conv.weight.dtype).chunk(5, 1)
+    taps = [
+        Tap(Ref(GIVEN, 0, channels, i, j), builder.put(f"cells.{i}.{j}", part))
+        for (i, j), part in zip(AROUND, around, strict=True)
+    ]
+    first = torch.zeros(stride**2, *own.shape, dtype=own.dtype)
+    first[0] = own
+    weight = builder.put("cells.first", first if stride > 1 else own)
+    taps.append(Tap(Ref(GIVEN, 0, channels), weight, up=stride))
+    builder.row.append(Affine(Ref("context", start, context_map.size), tuple(taps)))
 
 
 def _rectify(builder: Builder, name: str, width: int) -> None:

@@ -38,6 +38,7 @@ class MultiScale(Model):
         channels, num_levels, num_classes: as in `PixelRNN`, of both.
         level: k; the coarse image is 2^k times smaller. map_width, map_kernel: see `models.context_map.ContextMap`.
         map_digits: the second net is told the binary digits of the levels of s, too.
+        map_cells: it is told the pixels of s around its own as they are; `cells` of `ContextMap`.
         small, large: sizes of the two nets: `kind`, a key of `NETS`, and the arguments of its constructor but for those
             above.
 
@@ -58,6 +59,7 @@ class MultiScale(Model):
         large: Mapping[str, Any],
         num_classes: int = 0,
         map_digits: bool = False,
+        map_cells: bool = False,
     ) -> None:
         super().__init__()
         self.channels, self.num_levels, self.context_size = channels, num_levels, num_classes
@@ -68,8 +70,8 @@ class MultiScale(Model):
         self.level, self.map_width, self.map_kernel, self.map_digits = level, map_width, map_kernel, map_digits
         self.small = _net(small, channels, num_levels, num_classes)
         numbers = channels * (1 + num_digits(num_levels) if map_digits else 1)
-        self.upsample = ContextMap(numbers, map_width, level, map_kernel, num_classes)
-        self.large = _net(large, channels, num_levels, map_width)
+        self.upsample = ContextMap(numbers, map_width, level, map_kernel, num_classes, map_cells)
+        self.large = _net(large, channels, num_levels, self.upsample.size)
 
     def sizes(self) -> dict[str, Any]:
         return {
@@ -79,6 +81,7 @@ class MultiScale(Model):
             "map_width": self.map_width,
             "map_kernel": self.map_kernel,
             "map_digits": self.map_digits,
+            "map_cells": self.upsample.cells,
             "small": _sizes(self.small),
             "large": _sizes(self.large),
             "num_classes": self.context_size,
@@ -98,7 +101,7 @@ class MultiScale(Model):
         return self.large.log_prob_map(x, self.context_map(x, small, context))
 
     def context_map(self, x: Tensor, small: Tensor, context: Tensor | None) -> Tensor:
-        """The context of every pixel of images of the size of x, [batch, map_width, row, col]."""
+        """The context of every pixel of images of the size of x, [batch, size, row, col]."""
         coded = (code_with_digits if self.map_digits else code)(small, self.num_levels, self.large.hidden.weight.dtype)
         told: Tensor = self.upsample(coded, context, *x.shape[2:])
         return told

@@ -33,7 +33,8 @@ class PixelCNN(PixelRNN):
     """A PixelCNN for images of any height and width.
 
     Args:
-        channels, num_levels, width, first_kernel, head_width, num_classes, dropout, digits: see `PixelRNN`.
+        channels, num_levels, width, first_kernel, head_width, num_classes, dropout, digits, direct: see
+            `PixelRNN`.
         dilations: one residual block each.
         kernel: odd size of the blocks' neighbourhoods.
 
@@ -54,8 +55,9 @@ class PixelCNN(PixelRNN):
         num_classes: int = 0,
         dropout: float = 0.0,
         digits: bool = False,
+        direct: bool = False,
     ) -> None:
-        super().__init__(channels, num_levels, width, first_kernel, head_width, num_classes, dropout, digits)
+        super().__init__(channels, num_levels, width, first_kernel, head_width, num_classes, dropout, digits, direct)
         check_kernel(kernel)
         if any(d < 1 for d in dilations):
             raise ModelError("dilations must be at least 1")
@@ -74,6 +76,7 @@ class PixelCNN(PixelRNN):
             "num_classes": self.context_size,
             "dropout": self.dropout,
             "digits": self.digits,
+            "direct": self.direct,
         }
 
     def body(self, x: Tensor, context: Tensor | None) -> Tensor:

@@ -4,6 +4,9 @@
     x_l = x_{l-1} + f_l(x_{l-1})   for every layer
     logits = O_2 relu(O_1 relu(x_L))   (1x1 convolutions)
 
+The layers are told the context y. With `direct`, x_0 has D_1 y added to it, and what O_1 makes D_2 y: a shorter way for
+what the context says outright, such as the level of a pixel (our addition).
+
 Conventions that another implementation needs in order to load the weights:
   - input coding 2 x / (num_levels - 1) - 1; with `digits` the binary digits of x follow it, the lowest first, as -1 and
     1 (our addition: a net that is told one number learns 256 thresholds before it can repeat a neighbour's level, as
@@ -21,7 +24,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.base import Model, ModelError
 from models.heads import levels_log_prob
@@ -44,6 +47,7 @@ class PixelRNN(Model):
             one-hot class; or a vector of its own for every pixel, as in the conditional net of `models.multi_scale`.
         dropout: rate on the maps that every layer adds, while training.
         digits: tell the net the binary digits of each level, too.
+        direct: tell the first maps and the hidden output layer the context, too.
     """
 
     def __init__(
@@ -56,6 +60,7 @@ class PixelRNN(Model):
         num_classes: int,
         dropout: float,
         digits: bool,
+        direct: bool,
     ) -> None:
         super().__init__()
         if channels not in (1, 3):
@@ -66,12 +71,17 @@ class PixelRNN(Model):
             raise ModelError(f"width and head_width must be positive multiples of {channels}")
         if digits and num_levels == 2:
             raise ModelError("levels 0 and 1 are their own binary digits: digits must be false")
+        if direct and not num_classes:
+            raise ModelError("an unconditional model is told nothing: direct must be false")
         check_kernel(first_kernel)
         self.channels, self.num_levels, self.context_size = channels, num_levels, num_classes
         self.width, self.head_width, self.first_kernel, self.dropout = width, head_width, first_kernel, dropout
-        self.digits, inputs = digits, channels * (1 + num_digits(num_levels) if digits else 1)
+        self.digits, self.direct = digits, direct
+        inputs = channels * (1 + num_digits(num_levels) if digits else 1)
         self.first = CausalConv(inputs, 2 * width, first_kernel, channels, is_first=True)
         self.hidden = GroupedConv1x1(2 * width, head_width, channels)
+        self.first_condition = nn.Linear(num_classes, 2 * width, bias=False) if direct else None
+        self.hidden_condition = nn.Linear(num_classes, head_width, bias=False) if direct else None
         self.logits = GroupedConv1x1(head_width, channels * (1 if num_levels == 2 else num_levels), channels)
 
     @abstractmethod
@@ -87,27 +97,39 @@ class PixelRNN(Model):
 
         `context`: [batch, size], or [batch, size, row, col].
         """
-        return self.output(self.maps(x, context))
+        context = self.of_pixels(x, context)
+        return self.output(self.maps(x, context), context)
 
-    def maps(self, x: Tensor, context: Tensor | None) -> Tensor:
-        """What the output reads, [batch, 2h, row, col]; arguments as `forward`."""
+    def of_pixels(self, x: Tensor, context: Tensor | None) -> Tensor | None:
+        """The context as [batch, size, row or 1, col or 1], both arguments checked."""
         if context is not None and context.dim() == 2:
             context = context[:, :, None, None]
         elif context is not None and context.shape[2:] != x.shape[2:]:
             raise ModelError(f"a context of every pixel of {tuple(x.shape)} cannot be {tuple(context.shape)}")
         self.check_input(x, None if context is None else context[:, :, 0, 0])
-        coded = (code_with_digits if self.digits else code)(x, self.num_levels, self.hidden.weight.dtype)
-        return self.body(self.first(coded), context)
+        return context
 
-    def output(self, maps: Tensor) -> Tensor:
-        """Logits as `forward`, of maps [batch, 2h, row, col]."""
-        out: Tensor = self.logits(F.relu(self.hidden(F.relu(maps))))
+    def maps(self, x: Tensor, context: Tensor | None) -> Tensor:
+        """What the output reads, [batch, 2h, row, col]; `context` from `of_pixels`."""
+        coded = (code_with_digits if self.digits else code)(x, self.num_levels, self.hidden.weight.dtype)
+        return self.body(_told(self.first(coded), self.first_condition, context), context)
+
+    def output(self, maps: Tensor, context: Tensor | None) -> Tensor:
+        """Logits as `forward`, of maps [batch, 2h, row, col]; `context` from `of_pixels`."""
+        hidden = _told(self.hidden(F.relu(maps)), self.hidden_condition, context)
+        out: Tensor = self.logits(F.relu(hidden))
         batch, _, rows, cols = out.shape
         return out if self.num_levels == 2 else out.view(batch, self.channels, self.num_levels, rows, cols)
 
     def log_prob_map(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        return self.output_log_prob(self.maps(x, context), x)
+        context = self.of_pixels(x, context)
+        return self.output_log_prob(self.maps(x, context), context, x)
 
-    def output_log_prob(self, maps: Tensor, x: Tensor) -> Tensor:
-        """log p of levels x [batch, channel, row, col] in nats, given maps [batch, 2h, row, col]."""
-        return levels_log_prob(self.output(maps), x)
+    def output_log_prob(self, maps: Tensor, context: Tensor | None, x: Tensor) -> Tensor:
+        """log p of levels x [batch, channel, row, col] in nats, given maps [batch, 2h, row, col] and their context."""
+        return levels_log_prob(self.output(maps, context), x)
+
+
+def _told(maps: Tensor, condition: nn.Linear | None, context: Tensor | None) -> Tensor:
+    """Maps [batch, out, row, col], and what a pixel's own context adds to them."""
+    return maps if condition is None or context is None else maps + F.conv2d(context, condition.weight[..., None, None])

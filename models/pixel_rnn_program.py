@@ -41,13 +41,16 @@ class PixelRNNBuilder:
             self.features.append(Feature("context", model.context_size, "given_vector"))
         self._code(model)
         self.causal_conv("x0", "code", model.first)
+        if model.first_condition is not None:
+            self.condition("x0", "first told", model.first_condition.weight, self.row)
 
     def finish(self, model: "PixelRNN", maps: str) -> Program:
         """Add the output, which reads feature `maps`."""
         kind: HeadKind = "bernoulli" if model.num_levels == 2 else "categorical"
         per_channel = 1 if model.num_levels == 2 else model.num_levels
         self.relu("rectified", maps, 2 * model.width)
-        self.conv1x1("hidden", "rectified", model.hidden)
+        told = None if model.hidden_condition is None else self._hidden_told(model.hidden_condition.weight)
+        self.conv1x1("hidden", "rectified", model.hidden, plus=told)
         self.relu("hidden", "hidden", model.head_width)
         self.conv1x1("logits", "hidden", model.logits)
         heads = tuple(
@@ -124,6 +127,14 @@ class PixelRNNBuilder:
         self.features.append(Feature(name, width, "vector"))
         self.admit.append(Affine(Ref(name, 0, width), (tap,)))
         ops.append(Pointwise("add", (own,), (own, Ref(name, 0, width))))
+
+    def _hidden_told(self, weight: Tensor) -> str:
+        """New feature: what the context adds to the hidden output layer."""
+        name, (width, context_size) = "hidden told", weight.shape
+        self.features.append(Feature(name, width, "map" if self.has_context_map else "vector"))
+        tap = Tap(Ref("context", 0, context_size), self.put(f"{name}.weight", weight))
+        (self.row if self.has_context_map else self.admit).append(Affine(Ref(name, 0, width), (tap,)))
+        return name
 
     def _code(self, model: "PixelRNN") -> None:
         """Channel g is coded as soon as it is drawn: in the pixel phase after its head."""

@@ -50,7 +50,7 @@ class RecurrentPixelRNN(PixelRNN):
     """A PixelRNN with recurrent layers, for images of any height and width.
 
     Args:
-        channels, num_levels, width, first_kernel, head_width, num_classes, dropout, digits: see `PixelRNN`.
+        channels, num_levels, width, first_kernel, head_width, num_classes, dropout, digits, direct: see `PixelRNN`.
         num_layers: recurrent layers after the first convolution.
         residual: add the input of a layer to its output.
         skip: connect the states of every layer to the output, too.
@@ -71,8 +71,9 @@ class RecurrentPixelRNN(PixelRNN):
         residual: bool = True,
         skip: bool = False,
         digits: bool = False,
+        direct: bool = False,
     ) -> None:
-        super().__init__(channels, num_levels, width, first_kernel, head_width, num_classes, dropout, digits)
+        super().__init__(channels, num_levels, width, first_kernel, head_width, num_classes, dropout, digits, direct)
         if num_layers < 1:
             raise ModelError(f"num_layers must be at least 1, not {num_layers}")
         self.residual, self.has_skip = residual, skip
@@ -92,6 +93,7 @@ class RecurrentPixelRNN(PixelRNN):
             "residual": self.residual,
             "skip": self.has_skip,
             "digits": self.digits,
+            "direct": self.direct,
         }
 
     def compiled_log_prob(self) -> Callable[..., Tensor]:
@@ -101,7 +103,8 @@ class RecurrentPixelRNN(PixelRNN):
         output_log_prob = torch.compile(self.output_log_prob)
 
         def log_prob(x: Tensor, context: Tensor | None = None) -> Tensor:
-            total: Tensor = output_log_prob(self.maps(x, context), x).sum((1, 2, 3))
+            context = self.of_pixels(x, context)
+            total: Tensor = output_log_prob(self.maps(x, context), context, x).sum((1, 2, 3))
             return total
 
         return log_prob

@@ -52,6 +52,7 @@ class PixelCNNSizes(ConvolutionalSizes):
     """Constructor arguments of `models.pixel_cnn.PixelCNN`."""
 
     digits: bool = False
+    direct: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class RecurrentSizes:
     residual: bool
     skip: bool
     digits: bool = False
+    direct: bool = False
 
 
 class RowLSTMSizes(RecurrentSizes):
@@ -91,6 +93,7 @@ class PixelCNNNet:
     head_width: int
     dropout: float
     digits: bool = False
+    direct: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,7 @@ class RowLSTMNet:
     residual: bool
     skip: bool
     digits: bool = False
+    direct: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,7 @@ class DiagonalBiLSTMNet:
     residual: bool
     skip: bool
     digits: bool = False
+    direct: bool = False
 
 
 Net = PixelCNNNet | RowLSTMNet | DiagonalBiLSTMNet
@@ -139,6 +144,7 @@ class MultiScaleSizes:
     small: Net
     large: Net
     map_digits: bool = False
+    map_cells: bool = False
 
 
 @dataclass(frozen=True, slots=True)

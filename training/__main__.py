@@ -68,7 +68,8 @@ def _fit(options: argparse.Namespace) -> int:
 
     config = read_fit_config(options.config)
     prepare(config.data, options.data)
-    print(fit(config, options.runs, options.data))
+    start = read_fit_config(options.config.parent / f"{config.start_run}.toml") if config.start_run else None
+    print(fit(config, options.runs, options.data, start=start))
     return 0 if options.no_bundle else _bundle(options)
 
 

@@ -46,6 +46,8 @@ class FitConfig:
         compare: ids of runs on the same data that a density's bundle is measured against; their configs lie beside it.
         coarse_run: id of a run on the coarse images, whose net a chain is shipped with; then its other net alone is
             fitted. Small images are cheap, so that the first may see many more. Its config lies beside.
+        start_run: id of a run on other data, with a net of the same sizes, whose weights this one begins with; see
+            `training.start`. Its config lies beside.
         limits: known limits of the finished model, one a line, for its card.
     """
 
@@ -73,6 +75,7 @@ class FitConfig:
     context_dropout: float = 0.0
     compare: tuple[str, ...] = ()
     coarse_run: str = ""
+    start_run: str = ""
     limits: str = ""
 
 
@@ -100,6 +103,8 @@ def read_fit_config(path: Path) -> FitConfig:
         raise ConfigError(f"{path}: only a multi_scale model has a coarse_run")
     if config.coarse_run and (config.encoder or config.map):
         raise ConfigError(f"{path}: a chain with a coarse_run is told classes, no encoder's vector and no map")
+    if config.start_run and (config.crop or config.encoder or config.map):
+        raise ConfigError(f"{path}: start_run is for a model of levels that is told classes, tags or nothing")
     if config.compare and not config.crop:
         raise ConfigError(f"{path}: only a density is compared with other runs")
     if config.crop and config.bf16:

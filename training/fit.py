@@ -28,6 +28,7 @@ from training.datasets import Dataset, Split, find, load
 from training.encoders import auto_encoder, told_splits
 from training.greys import load_greys
 from training.maps import MapConfig
+from training.start import start_from
 
 
 class Fit(pl.LightningModule):
@@ -134,6 +135,12 @@ def build_model(config: FitConfig) -> Model:
         raise ConfigError(f"{config.id}: sizes make no {config.architecture}: {error}") from error
 
 
+def told_names(config: FitConfig) -> tuple[str, ...]:
+    """The classes or tags that the model of a run is told."""
+    data = find(config.data)
+    return (data.class_names or data.tag_names) if config.conditional else ()
+
+
 def map_sizes(config: MapConfig, data: Dataset) -> dict[str, int]:
     """What a model takes as `given_map`."""
     channels = config.conditioning(data.channels, data.num_levels).num_numbers
@@ -157,13 +164,22 @@ def averaging(decay: float) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
     return average
 
 
-def fit(config: FitConfig, runs: Path, data_root: Path, progress: bool = True) -> Path:
-    """Train until `max_steps` or the early stop; go on from `runs/<id>/last.ckpt` if there is one. The run's folder."""
+def fit(config: FitConfig, runs: Path, data_root: Path, progress: bool = True, start: FitConfig | None = None) -> Path:
+    """Train until `max_steps` or the early stop; go on from `runs/<id>/last.ckpt` if there is one. The run's folder.
+
+    `start`: the run whose net a new run begins with, see `training.start`.
+    """
     torch.set_num_threads(1)  # several runs share a machine better than several threads share these small maps
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # tips and the absence of a GPU
     warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")  # that is how one resumes
     folder = runs / config.id
     module = Fit(config, auto_encoder(config, data_root))
+    last = folder / "last.ckpt"
+    if start and not last.exists():
+        known = told_names(start)
+        if told_names(config)[: len(known)] != known:
+            raise ConfigError(f"{config.id}: {start.id} was told {', '.join(known)}: start_run needs these first")
+        start_from(module.model, runs / start.id / "best.ckpt")
     trainer = pl.Trainer(
         accelerator="cpu",
         max_steps=config.max_steps,
@@ -179,7 +195,6 @@ def fit(config: FitConfig, runs: Path, data_root: Path, progress: bool = True) -
         use_distributed_sampler=False,
     )
     train, validation = loaders(config, data_root, folder, module.model, lambda: trainer.global_step)
-    last = folder / "last.ckpt"
     trainer.fit(module, train, validation, ckpt_path=last if last.exists() else None)
     return folder
 

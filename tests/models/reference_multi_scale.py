@@ -44,4 +44,18 @@ def _context_map(
             finer[row, col] = taps @ np.maximum(u[row // 2, col // 2], 0) + p[f"ups.{index}.bias"]
         u = finer
     told = 0.0 if context is None else p["classes.weight"] @ context
-    return np.asarray(np.maximum(u + told, 0)[: shape[0], : shape[1]])
+    vectors = np.maximum(u + told, 0)[: shape[0], : shape[1]]
+    return np.concatenate([vectors, _cells(sizes, coded, shape)], -1) if sizes["map_cells"] else np.asarray(vectors)
+
+
+def _cells(sizes: dict[str, Any], coded: Array, shape: tuple[int, ...]) -> Array:
+    zoom, (channels, height, width) = 2 ** sizes["level"], coded.shape
+    told = np.zeros((*shape, 5 * channels))
+    for row, col in np.ndindex(*shape):
+        for index, (dy, dx) in enumerate([(0, 0), (0, 1), (1, 0), (1, 1)]):
+            y, x = row // zoom + dy, col // zoom + dx
+            if y < height and x < width:
+                told[row, col, index * channels : (index + 1) * channels] = coded[:, y, x]
+        if row % zoom == 0 and col % zoom == 0:
+            told[row, col, 4 * channels :] = coded[:, row // zoom, col // zoom]
+    return told

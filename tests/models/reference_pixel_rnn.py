@@ -18,6 +18,8 @@ def log_prob(architecture: str, sizes: dict[str, Any], p: Weights, image: Array,
     if sizes["digits"]:
         coded = np.array([[with_digits(pixel, num_levels) for pixel in row] for row in np.moveaxis(image, 0, -1)])
     x = _conv(coded, p["first.weight"], p["first.bias"], groups, strict=True)
+    if sizes["direct"]:
+        x = x + context @ p["first_condition.weight"].T
     layer = {"pixel_cnn": _residual_block, "row_lstm": _row_lstm, "diagonal_bilstm": _diagonal_bilstm}[architecture]
     output = np.zeros_like(x)
     for index in range(len(sizes["dilations"]) if architecture == "pixel_cnn" else sizes["num_layers"]):
@@ -27,6 +29,8 @@ def log_prob(architecture: str, sizes: dict[str, Any], p: Weights, image: Array,
             output = output + _pointwise(states, own["skip.weight"], own["skip.bias"], groups)
         x = _pointwise(states, own["up.weight"], own["up.bias"], groups) + (x if sizes.get("residual", True) else 0)
     hidden = _pointwise(np.maximum(x + output, 0), p["hidden.weight"], p["hidden.bias"], groups)
+    if sizes["direct"]:
+        hidden = hidden + context @ p["hidden_condition.weight"].T
     logits = _pointwise(np.maximum(hidden, 0), p["logits.weight"], p["logits.bias"], groups)
     total = 0.0
     for channel, row, col in np.ndindex(image.shape):

@@ -33,6 +33,11 @@ def test_two_levels_are_their_own_digits() -> None:
         RowLSTM(1, 2, 4, 1, digits=True)
 
 
+def test_a_model_that_is_told_nothing_is_not_told_directly() -> None:
+    with pytest.raises(ModelError, match="direct must be false"):
+        RowLSTM(1, 2, 4, 1, direct=True)
+
+
 def test_digits_are_exact_for_every_level() -> None:
     """The step program makes them by steep functions: all 256 levels, against Python's own digits."""
     model = RowLSTM(3, 256, 3, 1, head_width=3, digits=True).eval()

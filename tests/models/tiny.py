@@ -103,6 +103,12 @@ TINY = {
         lambda: RowLSTM(3, 3, 6, 1, first_kernel=3, head_width=12, digits=True), 1, 2
     ),
     "pixelcnn grey 5 levels, digits": Tiny(lambda: PixelCNN(1, 5, 4, [1], 3, 3, 8, digits=True), 2, 2),
+    "pixelcnn grey 3 levels by class, direct": Tiny(
+        lambda: PixelCNN(1, 3, 4, [1], 3, 3, 8, num_classes=3, direct=True), 3, 2
+    ),
+    "row-lstm rgb 3 levels by class, direct": Tiny(
+        lambda: RowLSTM(3, 3, 6, 1, first_kernel=3, head_width=12, num_classes=3, direct=True), 1, 2
+    ),
     "row-lstm rgb 3 levels": Tiny(lambda: RowLSTM(3, 3, 6, 1, first_kernel=3, head_width=12), 1, 2),
     "diagonal-bilstm grey binary": Tiny(lambda: DiagonalBiLSTM(1, 2, 4, 2, first_kernel=3, head_width=8), 3, 4),
     "diagonal-bilstm grey 3 levels by class, skip": Tiny(
@@ -132,6 +138,16 @@ CHAINS = {
     ),
     "rgb 3 levels, digits of the coarse image": Tiny(
         lambda: MultiScale(3, 3, 1, 4, 3, _PIXEL_CNN, _PIXEL_CNN | {"digits": True}, map_digits=True), 1, 2
+    ),
+    "rgb 3 levels by class, cells, direct": Tiny(
+        lambda: MultiScale(
+            3, 3, 2, 4, 3, _PIXEL_CNN, _ROW_LSTM | {"direct": True}, num_classes=2, map_digits=True, map_cells=True
+        ),
+        1,
+        2,
+    ),
+    "grey 3 levels, cells, direct": Tiny(
+        lambda: MultiScale(1, 3, 1, 4, 3, _PIXEL_CNN, _DIAGONAL | {"direct": True}, map_cells=True), 2, 2
     ),
 }
 """Models that draw a coarse image first: `height` x `width` is that of either image."""

@@ -1,0 +1,74 @@
+"""What a run that begins with the net of another begins with."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+
+from models.row_lstm import RowLSTM
+from tests.training.test_fit import load_last, read_config
+from training.config import ConfigError
+from training.fit import fit
+from training.start import start_from
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::UserWarning:lightning"),
+    pytest.mark.filterwarnings("ignore:.*LeafSpec.*"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
+
+
+def row_lstm(num_classes: int, width: int = 4, direct: bool = False) -> RowLSTM:
+    return RowLSTM(1, 2, width, 1, first_kernel=3, head_width=8, num_classes=num_classes, direct=direct)
+
+
+def saved(model: RowLSTM, folder: Path) -> Path:
+    path = folder / "best.ckpt"
+    torch.save({"state_dict": {f"model.{name}": value for name, value in model.state_dict().items()}}, path)
+    return path
+
+
+def images() -> torch.Tensor:
+    return torch.randint(0, 2, (3, 1, 5, 4), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
+
+
+def test_what_both_are_told_says_the_same_and_what_is_new_says_nothing(tmp_path: Path) -> None:
+    old, new = row_lstm(2), row_lstm(5, direct=True)
+    start_from(new, saved(old, tmp_path))
+    told = torch.eye(2)[[0, 1, 1]]
+    expected = old.log_prob(images(), told)
+    for rest in (torch.zeros(3, 3), torch.rand(3, 3)):
+        torch.testing.assert_close(new.log_prob(images(), torch.cat([told, rest], 1)), expected)
+
+
+@pytest.mark.parametrize("other", [row_lstm(3), row_lstm(2, width=6)], ids=["told more", "wider"])
+def test_another_net_is_refused(other: RowLSTM, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"best\.ckpt is of another net"):
+        start_from(row_lstm(2), saved(other, tmp_path))
+
+
+def test_a_run_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="fit the run to start from first"):
+        start_from(row_lstm(2), tmp_path / "best.ckpt")
+
+
+def test_a_run_begins_with_the_best_weights_of_another_and_goes_on_with_its_own(tmp_path: Path) -> None:
+    first = read_config(tmp_path, max_steps=50)
+    folder = fit(first, tmp_path / "runs", tmp_path / "data", progress=False)
+    second = dataclasses.replace(first, id="second", max_steps=10, learning_rate=1e-12)
+    begun = fit(second, tmp_path / "runs", tmp_path / "data", progress=False, start=first)
+    best = torch.load(folder / "best.ckpt", weights_only=True)["state_dict"]
+    for name, value in load_last(begun)["state_dict"].items():
+        torch.testing.assert_close(value, best[name], rtol=0, atol=1e-9)
+    (folder / "best.ckpt").unlink()
+    longer = dataclasses.replace(second, max_steps=20)
+    fit(longer, tmp_path / "runs", tmp_path / "data", progress=False, start=first)
+    assert load_last(begun)["global_step"] == 20
+
+
+def test_classes_must_be_those_that_the_other_run_was_told(tmp_path: Path) -> None:
+    first = read_config(tmp_path)
+    second = dataclasses.replace(first, id="second", conditional=False)
+    with pytest.raises(ConfigError, match="second: tiny was told 0, 1, "):
+        fit(second, tmp_path / "runs", tmp_path / "data", progress=False, start=first)
