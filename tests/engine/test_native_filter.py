@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from engine.native.library import BF16_SETS
 from models.program import PIXEL, Affine, Feature, Head, Phase, Pointwise, Program, Ref, Tap
 from tests.engine.native import assert_same, every_kernel, kernels_here, native_program, run_lane
 from tests.engine.native import built as built
@@ -13,6 +14,7 @@ from tests.engine.oracle import log_prob_map
 from tests.engine.test_conformance import request
 
 WIDTH = 40  # two rows of three taps of it, to twice as many outputs, are the least that is filtered
+BF16_WIDTH = 64  # and in bfloat16
 
 
 def convolution(step: int, rows: tuple[int, ...]) -> Program:
@@ -80,7 +82,7 @@ def test_all_kernels_filter_to_the_same_bits(step: int) -> None:
         assert_same(drawn[0], other)
 
 
-def chain(step: int) -> Program:
+def chain(step: int, num_maps: int = WIDTH) -> Program:
     """A row phase of three filters: of a given map below, here and above, off the middle; of what that wrote, here and
     above; of that in turn, with a residual from above and beside and a vector added. Every side has numbers."""
     rng = torch.Generator().manual_seed(step)
@@ -94,23 +96,25 @@ def chain(step: int) -> Program:
 
     def filtered(out: str, source: str, rows: tuple[int, ...], first: int) -> Affine:
         refs = [Ref(source, 0, width[source], dy, first + k * step) for dy in rows for k in range(3)]
-        taps = tuple(Tap(ref, parameter(WIDTH * 2, ref.width)) for ref in refs)
-        return Affine(Ref(out, 0, WIDTH * 2), taps, parameter(WIDTH * 2))
+        taps = tuple(Tap(ref, parameter(num_maps * 2, ref.width)) for ref in refs)
+        return Affine(Ref(out, 0, num_maps * 2), taps, parameter(num_maps * 2))
 
-    width = {"given": WIDTH, "a": WIDTH * 2, "b": WIDTH * 2, "c": WIDTH * 2}
-    b, c = (Ref(name, 0, WIDTH * 2) for name in "bc")
+    width = {"given": num_maps, "a": num_maps * 2, "b": num_maps * 2, "c": num_maps * 2}
+    b, c = (Ref(name, 0, num_maps * 2) for name in "bc")
     residual = replace(b, dy=-1, dx=step)
     row = (
         filtered("a", "given", (2, 0, -1), -3),
         filtered("b", "a", (-1, 0), 1 - step),
         Pointwise("relu", (b,), (b,)),
         filtered("c", "b", (0,), -2 * step),
-        Pointwise("add", (c,), (c, residual, Ref("vector", 0, WIDTH * 2))),
+        Pointwise("add", (c,), (c, residual, Ref("vector", 0, num_maps * 2))),
     )
-    pixel = Affine(Ref("head", 0, 1), (Tap(c, parameter(1, WIDTH * 2)), Tap(Ref(PIXEL, 0, 1, -1, 0), parameter(1, 1))))
+    pixel = Affine(
+        Ref("head", 0, 1), (Tap(c, parameter(1, num_maps * 2)), Tap(Ref(PIXEL, 0, 1, -1, 0), parameter(1, 1)))
+    )
     sides = {name: [parameter(width[name]) for _ in range(3)] for name in "abc"}
     maps = (Feature(name, width[name], "map", 0, *sides[name]) for name in "abc")
-    given = Feature("given", WIDTH, "given_map"), Feature("vector", WIDTH * 2, "given_vector")
+    given = Feature("given", num_maps, "given_map"), Feature("vector", num_maps * 2, "given_vector")
     features = (Feature(PIXEL, 1), *given, *maps, Feature("head", 1))
     heads = (Head("bernoulli", (Ref("head", 0, 1),), 0, 1),)
     return Program(1, 2, features, (Phase("row", row), Phase("pixel", (pixel,))), heads, parameters)
@@ -126,6 +130,23 @@ def test_filters_of_filters_read_what_the_oracle_reads_in_any_company(kernels: s
     fed = run_lane(native, [request("a", wanted, vector, given, known_rows=3)], 1)["a"]
     expected = log_prob_map(native.program, wanted, vector, given).sum()
     assert fed.log_prob == pytest.approx(expected, rel=1e-6, abs=2e-5)
+    mine = request("a", wanted, vector, given)
+    others = [request(f"o{k}", wanted, -vector, 2 * given, seed=k) for k in range(4)]
+    alone = run_lane(native, [mine], 1)["a"]
+    assert_same(run_lane(native, [*others[:2], mine, *others[2:]], 3)["a"], alone)
+
+
+@pytest.mark.parametrize("maps", [BF16_WIDTH, BF16_WIDTH + 1])  # of an odd number the given map is not filtered
+@pytest.mark.parametrize("width", [1, 2, 9, 53])
+@pytest.mark.parametrize("step", [1, 2])
+@pytest.mark.parametrize("kernels", BF16_SETS)
+def test_filters_of_bfloat16_are_near_the_oracle_in_any_company(kernels: str, step: int, width: int, maps: int) -> None:
+    native, rng = native_program(chain(step, maps), kernels), np.random.default_rng(step)
+    given, vector = rng.normal(size=(3, width, maps)), rng.normal(size=maps * 2)
+    wanted = image(3, width)
+    fed = run_lane(native, [request("a", wanted, vector, given, known_rows=3)], 1)["a"]
+    expected = log_prob_map(native.program, wanted, vector, given)
+    np.testing.assert_allclose(fed.log_probs, expected, rtol=0, atol=0.2)  # logits are some ten, and rounded to 0.02
     mine = request("a", wanted, vector, given)
     others = [request(f"o{k}", wanted, -vector, 2 * given, seed=k) for k in range(4)]
     alone = run_lane(native, [mine], 1)["a"]

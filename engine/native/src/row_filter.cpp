@@ -10,7 +10,8 @@ namespace {
 constexpr int kProducts = 4;
 constexpr int kPairsAtOnce = 24;  // what they pass on stays in the second cache
 // A pair saves 2 multiply-adds for each input and output, and writes 4 numbers for each input, 6 for each output. Nets
-// of 32 maps were 2 to 16 % slower with filters, nets of 48 and 64 maps 8 to 11 % faster.
+// of 32 maps were 2 to 16 % slower with filters, nets of 48 and 64 maps 8 to 11 % faster. In bf16 a pair of inputs counts
+// as one here, for it takes as long.
 constexpr std::int64_t kMinSavedForWritten = 16;
 
 bool side_by_side(const Access& left, const Access& right, int step) {
@@ -28,6 +29,9 @@ float combined(const float* const (&g)[3], std::int64_t i, int product) {
     default: return g[2][i];
   }
 }
+
+// Of all triples; in bf16 the depth counts pairs.
+int num_inputs(const Operation& op) { return op.is_bf16 ? 2 * op.depth : op.depth; }
 
 }  // namespace
 
@@ -58,6 +62,7 @@ void make_filter(const Reader& reader, const std::vector<EncodedTap>& taps, Prog
   op.ins = ins;
   op.tap_widths = widths;
   op.depth /= 3;
+  const int panel = op.is_bf16 ? program.kernels.bf16->panel : program.kernels.panel;
   op.weights.clear();
   for (int product = 0; product < kProducts; ++product) {
     std::vector<std::vector<float>> matrices;
@@ -71,7 +76,7 @@ void make_filter(const Reader& reader, const std::vector<EncodedTap>& taps, Prog
     std::vector<const float*> rows;
     for (const std::vector<float>& matrix : matrices) rows.push_back(matrix.data());
     op.weights.push_back(program.weights.size());
-    pack_weights(rows, op, program.kernels.panel, program.weights);
+    pack_weights(rows, op, panel, program.weights);
   }
 }
 
@@ -80,15 +85,16 @@ RowFilter::RowFilter(const Program& program) : program_(program) {
   for (const Phase& phase : program.phases)
     for (const Operation& op : phase.operations) {
       if (!op.filter_step) continue;
-      const auto depth = static_cast<std::size_t>(op.depth), width = static_cast<std::size_t>(op.outs[0].width);
+      const auto inputs = static_cast<std::size_t>(num_inputs(op)), width = static_cast<std::size_t>(op.outs[0].width);
       pointers = std::max(pointers, op.ins.size() + 2 * op.addends.size() + 2);
-      numbers = std::max(numbers, depth + width);
+      numbers = std::max(numbers, inputs + width);
       outs = std::max(outs, width);
     }
   pointers_.resize(pointers * kPairsAtOnce);
   memory_.resize(numbers * kProducts * kPairsAtOnce);
   inputs_.resize(kProducts * kPairsAtOnce);
   products_.resize(kProducts * kPairsAtOnce);
+  if (program.kernels.bf16) rounded_.resize(static_cast<std::size_t>(kScratchRows * (program.max_depth + kLanes)));
   zeros_.resize(outs + kLanes, 0.0f);
 }
 
@@ -125,7 +131,7 @@ FilterCall RowFilter::prepared(const Operation& op, float* const* lines, int wid
     *p = second < width ? op.outs[0].at(lines, second) : nullptr;
   }
   float* next = memory_.data();
-  for (float*& row : inputs_) row = next, next += op.depth;
+  for (float*& row : inputs_) row = next, next += num_inputs(op);
   for (float*& row : products_) row = next, next += op.outs[0].width;
 
   FilterCall call{};
@@ -151,7 +157,8 @@ void RowFilter::multiply(const Operation& op, int product) {
   call.rows = static_cast<int>(pairs_.size());
   call.stride = kPairsAtOnce;
   call.num_taps = 1;
-  call.tap_widths = &op.depth;
+  const int inputs = num_inputs(op);
+  call.tap_widths = &inputs;
   call.sources = sources;
   call.bias = product == 1 ? op.bias.data() : zeros_.data();
   call.weights = program_.weights.data() + op.weights[static_cast<std::size_t>(product)];
@@ -159,7 +166,8 @@ void RowFilter::multiply(const Operation& op, int product) {
   call.out_width = op.outs[0].width;
   call.outs = products_.data() + product * kPairsAtOnce;
   call.activation = Activation::none;
-  program_.kernels.affine(call);
+  call.scratch = rounded_.data();
+  (op.is_bf16 ? program_.kernels.bf16->affine : program_.kernels.affine)(call);
 }
 
 }  // namespace scanline

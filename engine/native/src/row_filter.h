@@ -34,6 +34,7 @@ class RowFilter {
   std::vector<const float*> pointers_;  // what a FilterCall names, kPairsAtOnce a line
   std::vector<float*> inputs_, products_;  // [product][pair], rows of the memory below
   AlignedFloats memory_;
+  AlignedFloats rounded_;  // inputs as pairs of bfloat16
   AlignedFloats zeros_;  // a bias
 };
 
