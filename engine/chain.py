@@ -14,7 +14,7 @@ from engine.engine import Engine, Interpreter
 from engine.interrupt import Interrupt
 from engine.request import Drawn, DrawRequest, Output, Values, values_dtype
 from engine.request_check import check_request
-from models.program import Program, Stage
+from models.program import Stage
 
 
 def engine_of(
@@ -29,7 +29,7 @@ def engine_of(
     engine = Engine(stages[0].program, num_slots, device, dtype, interpreter, num_threads)
     for before, stage in pairwise(stages):
         zoom = 1 << (before.level - stage.level)
-        engine = ChainEngine(engine, zoom, stage.program, num_slots, device, dtype, interpreter, num_threads)
+        engine = ChainEngine(engine, zoom, stage, num_slots, device, dtype, interpreter, num_threads)
     return engine
 
 
@@ -44,22 +44,20 @@ class ChainEngine(Engine):
         self,
         before: Engine,
         zoom: int,
-        program: Program,
+        stage: Stage,
         num_slots: int,
         device: str,
         dtype: torch.dtype,
         interpreter: Interpreter,
         num_threads: int,
     ) -> None:
-        super().__init__(program, num_slots, device, dtype, interpreter, num_threads)
+        super().__init__(stage.program, num_slots, device, dtype, interpreter, num_threads)
         if before.num_threads != self.num_threads:
             raise ValueError("one stage of the chain has a native kernel and another has none")
         self._before, self._zoom = before, zoom
-        told = sum(feature.width for feature in program.features if feature.scope == "given_map")
-        digits = (before.program.num_levels - 1).bit_length()
-        if told not in (of_levels := before.program.channels, of_levels * (1 + digits)):
-            raise ValueError(f"a stage is told {of_levels} numbers a coarse pixel, or their digits, too, not {told}")
-        self._num_digits = digits if told > of_levels else 0
+        if stage.told is None:
+            raise ValueError("a stage after the first says what it is told of each level")
+        self._told_of_level = stage.told.numpy()
         self.stage = before.stage + 1
         self._lock = threading.Lock()
         # By id: what was asked for, and the coarse image once it is there.
@@ -80,7 +78,7 @@ class ChainEngine(Engine):
         return super().num_running(thread) + self._before.num_running(thread) + sum(map(len, coarse))
 
     def add(self, request: DrawRequest) -> None:
-        blank = self._told(np.zeros(self._coarse_shape(request), np.float32))
+        blank = self._told(np.zeros(self._coarse_shape(request), np.uint8))
         check_request(self.program, replace(request, context_map=blank))
         with self._lock:
             self._begun[request.id] = request, None
@@ -134,12 +132,9 @@ class ChainEngine(Engine):
                 super().add(replace(request, context_map=given, stage=self.stage, coarse=None))
 
     def _told(self, coarse: Values) -> npt.NDArray[np.float32]:
-        """A coarse image [row, col, channel] as this stage's given map: of each channel its level, coded, and then the
-        level's binary digits, the lowest first, as -1 and 1, where the program takes them."""
-        digits = [coarse.astype(np.int64) >> place & 1 for place in range(self._num_digits)]
-        told = [coded(coarse, self._before.program.num_levels), *(2 * digit - 1 for digit in digits)]
+        """A coarse image [row, col, channel] as this stage's given map [row, col, number]."""
         rows, columns, channels = coarse.shape
-        return np.stack(told, -1).reshape(rows, columns, channels * len(told)).astype(np.float32)
+        return self._told_of_level[coarse].reshape(rows, columns, channels * self._told_of_level.shape[1])
 
     def _labelled(self, output: Output) -> Output:
         """A row with its stage, an image with what it was drawn after."""
@@ -155,8 +150,3 @@ class ChainEngine(Engine):
             drawn_log_prob=coarse.drawn_log_prob + output.drawn_log_prob,
             coarse=coarse.values,
         )
-
-
-def coded(values: Values, num_levels: int) -> npt.NDArray[np.float32]:
-    """Levels as a given map: 2 level / (num_levels - 1) - 1."""
-    return values.astype(np.float32) * np.float32(2 / (num_levels - 1)) - np.float32(1)

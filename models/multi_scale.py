@@ -16,6 +16,7 @@ Tensors: those of the two nets under `small.` and `large.`, those of the deconvo
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from models.base import Model, ModelError
@@ -102,9 +103,14 @@ class MultiScale(Model):
 
     def context_map(self, x: Tensor, small: Tensor, context: Tensor | None) -> Tensor:
         """The context of every pixel of images of the size of x, [batch, size, row, col]."""
-        coded = (code_with_digits if self.map_digits else code)(small, self.num_levels, self.large.hidden.weight.dtype)
+        coded = self.code(small, self.num_levels, self.large.hidden.weight.dtype)
         told: Tensor = self.upsample(coded, context, *x.shape[2:])
         return told
+
+    @property
+    def code(self) -> Callable[[Tensor, int, torch.dtype], Tensor]:
+        """From levels of s to the numbers that the second net is told."""
+        return code_with_digits if self.map_digits else code
 
     def log_prob_map(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """The bound, pixel by pixel: at a pixel of s, its log p there is added to that in x."""
@@ -141,7 +147,9 @@ class MultiScale(Model):
         return self.large.program(self.upsample)
 
     def stages(self) -> tuple[Stage, ...]:
-        return Stage(self.small.program(), self.level), Stage(self.program())
+        levels = torch.arange(self.num_levels)[None, None, None]
+        told = self.code(levels, self.num_levels, torch.float32)[0, :, 0].T
+        return Stage(self.small.program(), self.level), Stage(self.program(), told=told)
 
 
 def _net(sizes: Mapping[str, Any], channels: int, num_levels: int, context_size: int) -> PixelRNN:

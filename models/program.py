@@ -219,8 +219,10 @@ class Program:
 class Stage:
     """One step program of a chain, which draws an image of every 2^level-th row and column of the whole.
 
-    A stage after the first is given, as its map, what the stage before it has drawn: 2 level / (num_levels - 1) - 1.
+    A stage after the first is given, as its map, what the stage before it has drawn: of each channel of a pixel the
+    numbers of row `level` of `told`, float32 [num_levels, number].
     """
 
     program: Program
     level: int = 0
+    told: Tensor | None = None
