@@ -34,7 +34,8 @@ class ContextMap(nn.Module):
 
     Args:
         channels: of the map. width: length of the vectors. level: k, 0 to MAX_LEVEL. kernel: odd size of K.
-        num_classes: length of y, or 0. cells: as above; then the vectors have 4 * channels numbers more.
+        num_classes: length of y, or 0. cells: as above; then the vectors have 5 * channels numbers
+            more.
     """
 
     def __init__(
@@ -60,8 +61,8 @@ class ContextMap(nn.Module):
             u = up(F.relu(u))
         if self.classes is not None and context is not None:
             u = u + self.classes(context)[:, :, None, None]
-        context = F.relu(u[:, :, :rows, :cols])
-        return torch.cat([context, self._cells(given)[:, :, :rows, :cols]], 1) if self.cells else context
+        vectors = F.relu(u[:, :, :rows, :cols])
+        return torch.cat([vectors, self._cells(given)[:, :, :rows, :cols]], 1) if self.cells else vectors
 
     def _cells(self, given: Tensor) -> Tensor:
         """The numbers as they are, [batch, 5 * channels, 2^k * row, 2^k * col] of the map."""

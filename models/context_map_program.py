@@ -60,19 +60,17 @@ def _add_row(builder: Builder, name: str, width: int, size: int, level: int, tap
 
 
 def _add_cells(builder: Builder, context_map: "ContextMap") -> None:
-    """The rest of `context`: places of the map as they are, and one for the first of its s x s pixels."""
+    """The rest of `context`: places of the map as they are, then one for the first of its s x s pixels."""
     channels, start = context_map.conv.in_channels, context_map.conv.out_channels
-    stride = 1 << len(context_map.ups)
-    *around, own = torch.eye(5 * channels, dtype=context_map.conv.weight.dtype).chunk(5, 1)
-    taps = [
-        Tap(Ref(GIVEN, 0, channels, i, j), builder.put(f"cells.{i}.{j}", part))
-        for (i, j), part in zip(AROUND, around, strict=True)
-    ]
-    first = torch.zeros(stride**2, *own.shape, dtype=own.dtype)
-    first[0] = own
-    weight = builder.put("cells.first", first if stride > 1 else own)
-    taps.append(Tap(Ref(GIVEN, 0, channels), weight, up=stride))
-    builder.row.append(Affine(Ref("context", start, context_map.size), tuple(taps)))
+    same, stride = torch.eye(channels, dtype=context_map.conv.weight.dtype), 1 << len(context_map.ups)
+    as_it_is = builder.put("cells.same", same)
+    for k, (i, j) in enumerate(AROUND):
+        out = Ref("context", start + k * channels, start + (k + 1) * channels)
+        builder.row.append(Affine(out, (Tap(Ref(GIVEN, 0, channels, i, j), as_it_is),)))
+    first = torch.zeros(stride**2, channels, channels, dtype=same.dtype)
+    first[0] = same
+    tap = Tap(Ref(GIVEN, 0, channels), builder.put("cells.first", first) if stride > 1 else as_it_is, up=stride)
+    builder.row.append(Affine(Ref("context", context_map.size - channels, context_map.size), (tap,)))
 
 
 def _rectify(builder: Builder, name: str, width: int) -> None:

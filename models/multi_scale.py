@@ -1,7 +1,8 @@
 """Multi-scale PixelRNN (van den Oord et al. 2016, "Pixel Recurrent Neural Networks", arXiv 1601.06759, section 3.6).
 
     s = x[::2^k, ::2^k]                     the coarse image: every 2^k-th row and column of the fine one
-    log p(x) >= log p(s) + log p(x | s)     a net for s; deconvolutions of s (`models.context_map`) condition one for x
+    log p(x) >= log p(s) + log p(x | s)     a net for s; deconvolutions of s (`models.context_map`) condition one for x,
+                                            and with `map_cells` the pixels of s as they are
 
 Both nets are of the PixelRNN family (`models.pixel_rnn`); to the second, what the deconvolutions make is a context of
 every pixel's own. An image is drawn in two stages, s first. The sum is a **lower bound** on the log-probability of x:
@@ -103,12 +104,12 @@ class MultiScale(Model):
 
     def context_map(self, x: Tensor, small: Tensor, context: Tensor | None) -> Tensor:
         """The context of every pixel of images of the size of x, [batch, size, row, col]."""
-        coded = self.code(small, self.num_levels, self.large.hidden.weight.dtype)
+        coded = self.coding(small, self.num_levels, self.large.hidden.weight.dtype)
         told: Tensor = self.upsample(coded, context, *x.shape[2:])
         return told
 
     @property
-    def code(self) -> Callable[[Tensor, int, torch.dtype], Tensor]:
+    def coding(self) -> Callable[[Tensor, int, torch.dtype], Tensor]:
         """From levels of s to the numbers that the second net is told."""
         return code_with_digits if self.map_digits else code
 
@@ -148,7 +149,7 @@ class MultiScale(Model):
 
     def stages(self) -> tuple[Stage, ...]:
         levels = torch.arange(self.num_levels)[None, None, None]
-        told = self.code(levels, self.num_levels, torch.float32)[0, :, 0].T
+        told = self.coding(levels, self.num_levels, torch.float32)[0, :, 0].T
         return Stage(self.small.program(), self.level), Stage(self.program(), told=told)
 
 

@@ -17,7 +17,7 @@ Conventions that another implementation needs in order to load the weights:
     everything is read;
   - `first.weight` [2h, inputs, rows, cols], an input for each coded number, channel by channel: its last row is the
     present one, its middle column the present one, and what lies right of it in that row is masked. `hidden` is O_1,
-    `logits` O_2, in the order channel, level.
+    `logits` O_2, in the order channel, level; `first_condition` is D_1, `hidden_condition` D_2.
 """
 
 from abc import abstractmethod
@@ -97,10 +97,10 @@ class PixelRNN(Model):
 
         `context`: [batch, size], or [batch, size, row, col].
         """
-        context = self.of_pixels(x, context)
+        context = self.context_of_pixels(x, context)
         return self.output(self.maps(x, context), context)
 
-    def of_pixels(self, x: Tensor, context: Tensor | None) -> Tensor | None:
+    def context_of_pixels(self, x: Tensor, context: Tensor | None) -> Tensor | None:
         """The context as [batch, size, row or 1, col or 1], both arguments checked."""
         if context is not None and context.dim() == 2:
             context = context[:, :, None, None]
@@ -110,19 +110,19 @@ class PixelRNN(Model):
         return context
 
     def maps(self, x: Tensor, context: Tensor | None) -> Tensor:
-        """What the output reads, [batch, 2h, row, col]; `context` from `of_pixels`."""
+        """What the output reads, [batch, 2h, row, col]; `context` from `context_of_pixels`."""
         coded = (code_with_digits if self.digits else code)(x, self.num_levels, self.hidden.weight.dtype)
         return self.body(_told(self.first(coded), self.first_condition, context), context)
 
     def output(self, maps: Tensor, context: Tensor | None) -> Tensor:
-        """Logits as `forward`, of maps [batch, 2h, row, col]; `context` from `of_pixels`."""
+        """Logits as `forward`, of maps [batch, 2h, row, col]; `context` from `context_of_pixels`."""
         hidden = _told(self.hidden(F.relu(maps)), self.hidden_condition, context)
         out: Tensor = self.logits(F.relu(hidden))
         batch, _, rows, cols = out.shape
         return out if self.num_levels == 2 else out.view(batch, self.channels, self.num_levels, rows, cols)
 
     def log_prob_map(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        context = self.of_pixels(x, context)
+        context = self.context_of_pixels(x, context)
         return self.output_log_prob(self.maps(x, context), context, x)
 
     def output_log_prob(self, maps: Tensor, context: Tensor | None, x: Tensor) -> Tensor:

@@ -103,7 +103,7 @@ class RecurrentPixelRNN(PixelRNN):
         output_log_prob = torch.compile(self.output_log_prob)
 
         def log_prob(x: Tensor, context: Tensor | None = None) -> Tensor:
-            context = self.of_pixels(x, context)
+            context = self.context_of_pixels(x, context)
             total: Tensor = output_log_prob(self.maps(x, context), context, x).sum((1, 2, 3))
             return total
 

@@ -46,8 +46,8 @@ class FitConfig:
         compare: ids of runs on the same data that a density's bundle is measured against; their configs lie beside it.
         coarse_run: id of a run on the coarse images, whose net a chain is shipped with; then its other net alone is
             fitted. Small images are cheap, so that the first may see many more. Its config lies beside.
-        start_run: id of a run on other data, with a net of the same sizes, whose weights this one begins with; see
-            `training.start`. Its config lies beside.
+        start_run: id of a run whose weights this one begins with: of the same net on other images, say, or of one that
+            is told less; see `training.start`. Its config lies beside.
         limits: known limits of the finished model, one a line, for its card.
     """
 

@@ -175,7 +175,11 @@ def fit(config: FitConfig, runs: Path, data_root: Path, progress: bool = True, s
     folder = runs / config.id
     module = Fit(config, auto_encoder(config, data_root))
     last = folder / "last.ckpt"
+    if config.start_run != (start.id if start else ""):
+        raise ConfigError(f"{config.id}: begins with {config.start_run or 'no other run'}, not with what is given")
     if start and not last.exists():
+        if start.crop or start.encoder or start.map:
+            raise ConfigError(f"{config.id}: start_run {start.id} is told neither classes, tags nor nothing")
         known = told_names(start)
         if told_names(config)[: len(known)] != known:
             raise ConfigError(f"{config.id}: {start.id} was told {', '.join(known)}: start_run needs these first")

@@ -14,8 +14,9 @@ TOLD = "condition.weight"
 def start_from(model: Model, path: Path) -> None:
     """Give a model the averaged weights of a run's checkpoint at `path`.
 
-    The model may be told more than the net of that run, such as more classes after the same ones: what is told in
-    addition begins with weights 0. ConfigError if the other net has other tensors.
+    The model may be told more than the net of that run, in a longer context (of a chain: of its second net), such as
+    more classes after the same ones: what is told in addition begins with weights 0. ConfigError if the other net has
+    other tensors.
     """
     if not path.exists():
         raise ConfigError(f"{path} is not there: fit the run to start from first")

@@ -85,8 +85,8 @@ class _Encoder:
                 self._pointwise(op)
 
     def _is_exact(self, op: Affine) -> bool:
-        """Whether bfloat16 must not round it: it is part of a head, or reads pixels, drawn or given, or their code
-        (what is 1/255 apart would blur)."""
+        """Whether bfloat16 must not round it: it is part of a head, or reads pixels, drawn or given, or the code of
+        drawn ones (what is 1/255 apart would blur)."""
         given = {feature.name for feature in self.source.features if feature.scope == "given_map"}
         ops = [op for phase in self.source.phases for op in phase.ops if isinstance(op, Affine)]
         codes = {op.out.feature for op in ops if any(tap.source.feature == PIXEL for tap in op.taps)}

@@ -151,3 +151,25 @@ def test_filters_of_bfloat16_are_near_the_oracle_in_any_company(kernels: str, st
     others = [request(f"o{k}", wanted, -vector, 2 * given, seed=k) for k in range(4)]
     alone = run_lane(native, [mine], 1)["a"]
     assert_same(run_lane(native, [*others[:2], mine, *others[2:]], 3)["a"], alone)
+
+
+@pytest.mark.parametrize("kernels", [None, "avx512_bf16"])
+def test_filters_are_used(kernels: str | None) -> None:
+    """A tap more, of weights 0, and there are no triples: the same sums in the same order, but for a filter's rounding.
+    Every other test here would pass without filters."""
+    program = chain(1, BF16_WIDTH)
+    nothing = {"nothing": torch.zeros(2 * BF16_WIDTH, 2 * BF16_WIDTH)}
+    row = program.phases[0]
+    ops = (
+        replace(op, taps=(*op.taps, replace(op.taps[-1], weight="nothing")))
+        if isinstance(op, Affine) and op.taps[0].source.feature != "given"  # the given map is not read in bfloat16
+        else op
+        for op in row.ops
+    )
+    phases = replace(row, ops=tuple(ops)), *program.phases[1:]
+    twin = replace(program, phases=phases, parameters={**program.parameters, **nothing})
+    rng, wanted = np.random.default_rng(1), image(3, 9)
+    vector, given = rng.normal(size=BF16_WIDTH * 2), rng.normal(size=(3, 9, BF16_WIDTH))
+    fed = request("a", wanted, vector, given, known_rows=3)
+    filtered, plain = (run_lane(native_program(p, kernels), [fed], 1)["a"].log_probs for p in (program, twin))
+    assert (filtered != plain).any()

@@ -146,8 +146,8 @@ CHAINS = {
         1,
         2,
     ),
-    "grey 3 levels, cells, direct": Tiny(
-        lambda: MultiScale(1, 3, 1, 4, 3, _PIXEL_CNN, _DIAGONAL | {"direct": True}, map_cells=True), 2, 2
+    "grey 3 levels, cells of 8x8 pixels, direct": Tiny(
+        lambda: MultiScale(1, 3, 3, 4, 3, _PIXEL_CNN, _DIAGONAL | {"direct": True}, map_cells=True), 2, 2
     ),
 }
 """Models that draw a coarse image first: `height` x `width` is that of either image."""

@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from models.row_lstm import RowLSTM
-from tests.training.test_fit import load_last, read_config
+from tests.training.test_fit import load_last, read_config, write_config
+from training.__main__ import main
 from training.config import ConfigError
+from training.encoder_config import EncoderConfig
 from training.fit import fit
 from training.start import start_from
 
@@ -56,7 +58,7 @@ def test_a_run_that_is_not_there_is_refused(tmp_path: Path) -> None:
 def test_a_run_begins_with_the_best_weights_of_another_and_goes_on_with_its_own(tmp_path: Path) -> None:
     first = read_config(tmp_path, max_steps=50)
     folder = fit(first, tmp_path / "runs", tmp_path / "data", progress=False)
-    second = dataclasses.replace(first, id="second", max_steps=10, learning_rate=1e-12)
+    second = dataclasses.replace(first, id="second", max_steps=10, learning_rate=1e-12, start_run="tiny")
     begun = fit(second, tmp_path / "runs", tmp_path / "data", progress=False, start=first)
     best = torch.load(folder / "best.ckpt", weights_only=True)["state_dict"]
     for name, value in load_last(begun)["state_dict"].items():
@@ -69,6 +71,33 @@ def test_a_run_begins_with_the_best_weights_of_another_and_goes_on_with_its_own(
 
 def test_classes_must_be_those_that_the_other_run_was_told(tmp_path: Path) -> None:
     first = read_config(tmp_path)
-    second = dataclasses.replace(first, id="second", conditional=False)
+    second = dataclasses.replace(first, id="second", conditional=False, start_run="tiny")
     with pytest.raises(ConfigError, match="second: tiny was told 0, 1, "):
         fit(second, tmp_path / "runs", tmp_path / "data", progress=False, start=first)
+
+
+def test_a_run_does_not_begin_with_another_than_its_config_names(tmp_path: Path) -> None:
+    first = read_config(tmp_path)
+    for start_run, start in (("tiny", None), ("", first)):
+        second = dataclasses.replace(first, id="second", start_run=start_run)
+        with pytest.raises(ConfigError, match="second: begins with"):
+            fit(second, tmp_path / "runs", tmp_path / "data", progress=False, start=start)
+
+
+def test_a_run_that_an_encoder_tells_is_no_beginning(tmp_path: Path) -> None:
+    first = read_config(tmp_path)
+    second = dataclasses.replace(first, id="second", start_run="tiny")
+    told = dataclasses.replace(first, encoder=EncoderConfig(2, (2,), 2))
+    with pytest.raises(ConfigError, match="start_run tiny is told neither"):
+        fit(second, tmp_path / "runs", tmp_path / "data", progress=False, start=told)
+
+
+def test_the_command_reads_the_other_runs_config_from_beside(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_config(tmp_path)
+    monkeypatch.setattr("training.__main__.prepare", lambda *_: None)  # of the whole data set
+    (tmp_path / "second.toml").write_text(path.read_text().replace('"tiny"', '"second"\nstart_run = "tiny"'))
+    options = ["--data", str(tmp_path / "data"), "--runs", str(tmp_path / "runs")]
+    assert main([*options, "fit", "--no-bundle", str(tmp_path / "second.toml")]) == 1
+    assert "best.ckpt is not there: fit the run to start from first" in capsys.readouterr().err

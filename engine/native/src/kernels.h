@@ -104,7 +104,6 @@ struct HeadCall {
 struct Bf16Kernels {
   int panel;  // outputs of a panel
   int block;  // pairs: the inputs of an operation are filled up with zeros to a multiple of it
-  bool filters;  // products take long enough for minimal filtering to pay (row_filter.h)
   void (*begin)();  // before a run of a program, in its thread; or null
   void (*affine)(const AffineCall&);
   void (*end)();  // after it; or null

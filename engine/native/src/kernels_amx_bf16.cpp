@@ -10,7 +10,7 @@ namespace scanline {
 
 #if defined(__AMX_BF16__)
 const Kernels* amx_bf16_kernels() {
-  static const Bf16Kernels bf16 = {kSide, kSide, false, begin_tiles, affine_amx, end_tiles};
+  static const Bf16Kernels bf16 = {kSide, kSide, begin_tiles, affine_amx, end_tiles};
   static const Kernels kernels = kernel_set("amx_bf16", &bf16);
   return &kernels;
 }

@@ -7,7 +7,7 @@
 namespace scanline {
 
 const Kernels* avx512_bf16_kernels() {
-  static const Bf16Kernels bf16 = {kBf16Panel, 1, true, nullptr, affine_bf16, nullptr};
+  static const Bf16Kernels bf16 = {kBf16Panel, 1, nullptr, affine_bf16, nullptr};
   static const Kernels kernels = kernel_set("avx512_bf16", &bf16);
   return &kernels;
 }

@@ -192,7 +192,7 @@ void Lane::fetch_addends(const Operation& op) const {
 // Coarse features are computed at every 2^level-th row and column; up-taps choose their weights by row and column. A
 // filter is of a row phase, whose positions are one row.
 void Lane::run_where_due(const Operation& op) {
-  if (op.filter_step) return row_filter_.run(op, positions_.front().lines, width_);
+  if (op.filter_step) return row_filter_.run(op, positions_.front().lines, width_, rounded_.data());
   if (op.level == 0 && op.up == 1) return run_operation(op, positions_, 0);
   const int skipped = (1 << op.level) - 1;
   for (int residue = 0; residue < op.up * op.up; ++residue) {

@@ -53,7 +53,6 @@ std::vector<const float*> weights_of(const Reader& reader, const std::vector<Enc
   return weights;
 }
 
-// Then all taps have the same pairs together as each by itself.
 bool all_even(const std::vector<int>& widths) {
   return std::none_of(widths.begin(), widths.end(), [](int width) { return width % 2; });
 }
@@ -62,7 +61,9 @@ bool all_even(const std::vector<int>& widths) {
 // be there before it begins, and must not be what it writes.
 bool may_filter(const Operation& op, PhaseKind phase, const Program& program) {
   if (phase != PhaseKind::row || op.up > 1 || !triples_step(op) || !filter_pays(op)) return false;
-  if (op.is_bf16 && !(program.kernels.bf16->filters && all_even(op.tap_widths))) return false;
+  // The products of a filter have all inputs in one tap: their pairs are those of the taps only if each fills its own, and
+  // no block is left to be filled up. (AMX has blocks; its products are so fast that a filter would gain little.)
+  if (op.is_bf16 && !(program.kernels.bf16->block == 1 && all_even(op.tap_widths))) return false;
   const auto level = [&](const Access& a) { return program.features[static_cast<std::size_t>(a.feature)].level; };
   for (const Access& in : op.ins)
     if (level(in) || (in.dy == 0 && overlap(in, op.outs[0]))) return false;

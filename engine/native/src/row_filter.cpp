@@ -94,23 +94,22 @@ RowFilter::RowFilter(const Program& program) : program_(program) {
   memory_.resize(numbers * kProducts * kPairsAtOnce);
   inputs_.resize(kProducts * kPairsAtOnce);
   products_.resize(kProducts * kPairsAtOnce);
-  if (program.kernels.bf16) rounded_.resize(static_cast<std::size_t>(kScratchRows * (program.max_depth + kLanes)));
   zeros_.resize(outs + kLanes, 0.0f);
 }
 
-void RowFilter::run(const Operation& op, float* const* lines, int width) {
+void RowFilter::run(const Operation& op, float* const* lines, int width, void* scratch) {
   for (int column = 0; column < width; column += 2 * op.filter_step)
     for (int first = column; first < std::min(width, column + op.filter_step); ++first) {
       pairs_.push_back(first);
-      if (pairs_.size() == kPairsAtOnce) run_pairs(op, lines, width);
+      if (pairs_.size() == kPairsAtOnce) run_pairs(op, lines, width, scratch);
     }
-  if (!pairs_.empty()) run_pairs(op, lines, width);
+  if (!pairs_.empty()) run_pairs(op, lines, width, scratch);
 }
 
-void RowFilter::run_pairs(const Operation& op, float* const* lines, int width) {
+void RowFilter::run_pairs(const Operation& op, float* const* lines, int width, void* scratch) {
   const FilterCall call = prepared(op, lines, width);
   program_.kernels.filter_inputs(call);
-  for (int product = 0; product < kProducts; ++product) multiply(op, product);
+  for (int product = 0; product < kProducts; ++product) multiply(op, product, scratch);
   program_.kernels.filter_outputs(call);
   pairs_.clear();
 }
@@ -151,7 +150,7 @@ FilterCall RowFilter::prepared(const Operation& op, float* const* lines, int wid
 }
 
 // The bias goes into the product that both outputs of a pair have with a plus.
-void RowFilter::multiply(const Operation& op, int product) {
+void RowFilter::multiply(const Operation& op, int product, void* scratch) {
   const float* const* sources = inputs_.data() + product * kPairsAtOnce;
   AffineCall call{};
   call.rows = static_cast<int>(pairs_.size());
@@ -166,7 +165,7 @@ void RowFilter::multiply(const Operation& op, int product) {
   call.out_width = op.outs[0].width;
   call.outs = products_.data() + product * kPairsAtOnce;
   call.activation = Activation::none;
-  call.scratch = rounded_.data();
+  call.scratch = scratch;
   (op.is_bf16 ? program_.kernels.bf16->affine : program_.kernels.affine)(call);
 }
 

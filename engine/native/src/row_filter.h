@@ -21,20 +21,19 @@ class RowFilter {
   explicit RowFilter(const Program& program);
 
   // Computes `op` for a whole row of `width` columns, pairs of columns at a time. Pairs begin at the first column, so
-  // that a row's bits depend on nothing else. `lines` are those of the row.
-  void run(const Operation& op, float* const* lines, int width);
+  // that a row's bits depend on nothing else. `lines` are those of the row; `scratch` as in an AffineCall.
+  void run(const Operation& op, float* const* lines, int width, void* scratch);
 
  private:
-  void run_pairs(const Operation& op, float* const* lines, int width);
+  void run_pairs(const Operation& op, float* const* lines, int width, void* scratch);
   FilterCall prepared(const Operation& op, float* const* lines, int width);
-  void multiply(const Operation& op, int product);
+  void multiply(const Operation& op, int product, void* scratch);
 
   const Program& program_;
   std::vector<int> pairs_;  // first columns of those that wait to be computed
   std::vector<const float*> pointers_;  // what a FilterCall names, kPairsAtOnce a line
   std::vector<float*> inputs_, products_;  // [product][pair], rows of the memory below
   AlignedFloats memory_;
-  AlignedFloats rounded_;  // inputs as pairs of bfloat16
   AlignedFloats zeros_;  // a bias
 };
 
