@@ -126,8 +126,8 @@ def changed_at_every_place(model: MultiScale, height: int, width: int, seed: int
 @every_chain
 def test_every_pixel_is_told_of_the_coarse_pixels_around_it_also_of_later_ones(tiny: Tiny) -> None:
     """What a coarse sub-pixel moves: nothing in rows above those that the deconvolutions reach, and something."""
-    height = width = 8
     model, zoom = chain(tiny), 2 ** chain(tiny).level
+    height = width = max(8, 2 * zoom)
     reach, image = model.map_kernel // 2, random_images(model, 1, height, width)
     coarse = changed_at_every_place(model, -(-height // zoom), -(-width // zoom), seed=1)
     with torch.no_grad():
