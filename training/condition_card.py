@@ -58,7 +58,7 @@ def condition_pictures(config: BundleConfig) -> str:
     """Captions of the pictures, with those that only such a card has."""
     first = f"Drawn with seed {SEED} at temperature 1, none left out."
     if isinstance(config.conditioning, ByTags):
-        return f"{first} A line a tag, told that tag alone: {', '.join(SHOWN_TAGS)}."
+        return f"{first} Lines told two tags and no more: {', '.join(map(' and '.join, SHOWN_TAGS))}."
     if isinstance(config.conditioning, ByMap):
         return (
             f"{first} {LINES} lines of {COLUMNS}: what the model was told (enlarged, where it is smaller), "

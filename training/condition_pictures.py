@@ -15,19 +15,20 @@ from training.samples import SEED, draw_samples, grid
 LINES, COLUMNS = 10, 10
 NUM_PATHS, STEPS = 8, 10
 SHOWN_TAGS = (
-    "face-smiling",
-    "heart",
-    "person-role",
-    "animal-mammal",
-    "plant-flower",
-    "food-fruit",
-    "transport-ground",
-    "sky & weather",
-    "clothing",
-    "geometric",
-    "arrow",
-    "country-flag",
+    ("smileys", "face-smiling"),
+    ("smileys", "heart"),
+    ("people", "person-role"),
+    ("animals", "animal-mammal"),
+    ("animals", "plant-flower"),
+    ("food", "food-fruit"),
+    ("travel", "transport-ground"),
+    ("travel", "sky & weather"),
+    ("objects", "clothing"),
+    ("symbols", "geometric"),
+    ("symbols", "arrow"),
+    ("flags", "country-flag"),
 )
+"""Each a group and a subgroup of it: no picture has the second without the first."""
 
 
 def asked_and_drawn(model: Model, encoder: Encoder, mse: MSEAutoEncoder | None, images: Tensor) -> Image.Image:
@@ -64,8 +65,8 @@ def paths(model: Model, encoder: Encoder, images: Tensor) -> Image.Image:
 
 
 def by_tag(model: Model, tags: tuple[str, ...], height: int, width: int) -> Image.Image:
-    """A line of samples for each of SHOWN_TAGS, given that tag and no other."""
-    vectors = torch.stack([torch.tensor([float(tag == shown) for tag in tags]) for shown in SHOWN_TAGS])
+    """A line of samples for each pair of SHOWN_TAGS, given these and no other."""
+    vectors = torch.stack([torch.tensor([float(tag in shown) for tag in tags]) for shown in SHOWN_TAGS])
     samples = draw_samples(model, vectors.repeat_interleave(COLUMNS, 0), height, width, progress=True)
     return grid(samples, model.num_levels, COLUMNS)
 
