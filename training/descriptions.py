@@ -37,7 +37,8 @@ def layers_text(sizes: Sizes) -> str:
             return f"{layers}, no blind spot.{_given_map(sizes.given_map)}"
         case PixelCNNSizes():
             return (
-                f"{len(sizes.dilations)} residual blocks with h = {sizes.width} ({_kernels(sizes)}){_told(sizes)}. "
+                f"{len(sizes.dilations)} residual blocks with h = {sizes.width} ({_kernels(sizes)}){_digits(sizes)}."
+                f"{_direct(sizes)} "
                 "It has the blind spot of its architecture: pixels above and far to the right are never seen."
             )
         case RowLSTMSizes():
@@ -69,34 +70,39 @@ def _mixture(sizes: MCGSMSizes | RIDESizes) -> str:
 
 def _two_nets(sizes: MultiScaleSizes) -> str:
     zoom, digits = 1 << sizes.level, ", and the binary digits of its levels" if sizes.map_digits else ""
+    first, second = _direct(sizes.small, "The first net's"), _direct(sizes.large, "The second net's")
     cells = ", and by its pixels there as they are," if sizes.map_cells else ""
     return (
         f"Two nets: {_net(sizes.small)} for every {zoom}th row and column of the image, which is drawn first; and "
         f"{_net(sizes.large)} for the whole of it, told by deconvolutions of the first ({sizes.map_kernel}x"
         f"{sizes.map_kernel}, {sizes.map_width} maps{digits}){cells} what is to be there."
+        f"{first}{second}"
     )
 
 
 def _net(net: Net) -> str:
     match net:
         case PixelCNNNet():
-            return f"a PixelCNN of {len(net.dilations)} blocks with h = {net.width}{_told(net)}"
+            return f"a PixelCNN of {len(net.dilations)} blocks with h = {net.width}{_digits(net)}"
         case RowLSTMNet():
-            return f"a Row LSTM of {net.num_layers} layers with h = {net.width}{_told(net)}"
+            return f"a Row LSTM of {net.num_layers} layers with h = {net.width}{_digits(net)}"
         case DiagonalBiLSTMNet():
-            return f"a Diagonal BiLSTM of {net.num_layers} layers with h = {net.width}{_told(net)}"
+            return f"a Diagonal BiLSTM of {net.num_layers} layers with h = {net.width}{_digits(net)}"
 
 
-def _told(sizes: PixelCNNSizes | RowLSTMSizes | DiagonalBiLSTMSizes | Net) -> str:
-    digits = ", told the binary digits of levels" if sizes.digits else ""
-    return digits + (", its first maps and its output told what the layers are, too" if sizes.direct else "")
+def _digits(sizes: PixelCNNSizes | RowLSTMSizes | DiagonalBiLSTMSizes | Net) -> str:
+    return ", told the binary digits of levels" if sizes.digits else ""
+
+
+def _direct(sizes: PixelCNNSizes | RowLSTMSizes | DiagonalBiLSTMSizes | Net, whose: str = "The") -> str:
+    return f" {whose} first maps and output are told so, too, not the layers alone." if sizes.direct else ""
 
 
 def _recurrent(sizes: RowLSTMSizes | DiagonalBiLSTMSizes) -> str:
     joined = " and ".join(name for name in ("residual", "skip") if getattr(sizes, name)) or "no residual"
     return (
         f"A {sizes.first_kernel}x{sizes.first_kernel} convolution and {sizes.num_layers} recurrent layers with h = "
-        f"{sizes.width}, {joined} connections{_told(sizes)}."
+        f"{sizes.width}, {joined} connections{_digits(sizes)}.{_direct(sizes)}"
     )
 
 
