@@ -34,8 +34,7 @@ class ContextMap(nn.Module):
 
     Args:
         channels: of the map. width: length of the vectors. level: k, 0 to MAX_LEVEL. kernel: odd size of K.
-        num_classes: length of y, or 0. cells: as above; then the vectors have 5 * channels numbers
-            more.
+        num_classes: length of y, or 0. cells: as above; 5 * channels numbers more.
     """
 
     def __init__(

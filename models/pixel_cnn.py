@@ -33,8 +33,7 @@ class PixelCNN(PixelRNN):
     """A PixelCNN for images of any height and width.
 
     Args:
-        channels, num_levels, width, first_kernel, head_width, num_classes, dropout, digits, direct: see
-            `PixelRNN`.
+        channels, num_levels, width, first_kernel, head_width, num_classes, dropout, digits, direct: of `PixelRNN`.
         dilations: one residual block each.
         kernel: odd size of the blocks' neighbourhoods.
 

@@ -49,7 +49,7 @@ class PixelRNNBuilder:
         kind: HeadKind = "bernoulli" if model.num_levels == 2 else "categorical"
         per_channel = 1 if model.num_levels == 2 else model.num_levels
         self.relu("rectified", maps, 2 * model.width)
-        told = None if model.hidden_condition is None else self._hidden_told(model.hidden_condition.weight)
+        told = None if model.hidden_condition is None else self._told("hidden told", model.hidden_condition.weight)
         self.conv1x1("hidden", "rectified", model.hidden, plus=told)
         self.relu("hidden", "hidden", model.head_width)
         self.conv1x1("logits", "hidden", model.logits)
@@ -120,17 +120,15 @@ class PixelRNNBuilder:
         """In `ops`: out += weight . context. Of a context that is one vector, vector `name` is made once an image."""
         width, context_size = weight.shape
         own = Ref(out, 0, width)
-        tap = Tap(Ref("context", 0, context_size), self.put(f"{name}.weight", weight))
         if self.has_context_map:
+            tap = Tap(Ref("context", 0, context_size), self.put(f"{name}.weight", weight))
             ops.append(Affine(own, (tap,), accumulate=True))
-            return
-        self.features.append(Feature(name, width, "vector"))
-        self.admit.append(Affine(Ref(name, 0, width), (tap,)))
-        ops.append(Pointwise("add", (own,), (own, Ref(name, 0, width))))
+        else:
+            ops.append(Pointwise("add", (own,), (own, Ref(self._told(name, weight), 0, width))))
 
-    def _hidden_told(self, weight: Tensor) -> str:
-        """New feature: what the context adds to the hidden output layer."""
-        name, (width, context_size) = "hidden told", weight.shape
+    def _told(self, name: str, weight: Tensor) -> str:
+        """New feature `name` = weight . context: of every pixel, or, of a context that is one vector, once an image."""
+        width, context_size = weight.shape
         self.features.append(Feature(name, width, "map" if self.has_context_map else "vector"))
         tap = Tap(Ref("context", 0, context_size), self.put(f"{name}.weight", weight))
         (self.row if self.has_context_map else self.admit).append(Affine(Ref(name, 0, width), (tap,)))

@@ -28,7 +28,7 @@ from training.datasets import Dataset, Split, find, load
 from training.encoders import auto_encoder, told_splits
 from training.greys import load_greys
 from training.maps import MapConfig
-from training.start import start_from
+from training.start import check_start, start_from
 
 
 class Fit(pl.LightningModule):
@@ -135,12 +135,6 @@ def build_model(config: FitConfig) -> Model:
         raise ConfigError(f"{config.id}: sizes make no {config.architecture}: {error}") from error
 
 
-def told_names(config: FitConfig) -> tuple[str, ...]:
-    """The classes or tags that the model of a run is told."""
-    data = find(config.data)
-    return (data.class_names or data.tag_names) if config.conditional else ()
-
-
 def map_sizes(config: MapConfig, data: Dataset) -> dict[str, int]:
     """What a model takes as `given_map`."""
     channels = config.conditioning(data.channels, data.num_levels).num_numbers
@@ -175,14 +169,8 @@ def fit(config: FitConfig, runs: Path, data_root: Path, progress: bool = True, s
     folder = runs / config.id
     module = Fit(config, auto_encoder(config, data_root))
     last = folder / "last.ckpt"
-    if config.start_run != (start.id if start else ""):
-        raise ConfigError(f"{config.id}: begins with {config.start_run or 'no other run'}, not with what is given")
+    check_start(config, start)
     if start and not last.exists():
-        if start.crop or start.encoder or start.map:
-            raise ConfigError(f"{config.id}: start_run {start.id} is told neither classes, tags nor nothing")
-        known = told_names(start)
-        if told_names(config)[: len(known)] != known:
-            raise ConfigError(f"{config.id}: {start.id} was told {', '.join(known)}: start_run needs these first")
         start_from(module.model, runs / start.id / "best.ckpt")
     trainer = pl.Trainer(
         accelerator="cpu",

@@ -27,6 +27,7 @@ from models.sizes import SIZES
 from models.strict_json import parse
 from training.baselines import baselines
 from training.card import COARSE_FILE, card_text
+from training.checkpoint import part_of
 from training.classifier import share_named, trained_classifier
 from training.conditioned import measured_again
 from training.config import ConfigError, FitConfig
@@ -137,12 +138,6 @@ def take_coarse_net(model: Model, path: Path) -> None:
         model.small.load_state_dict(part_of(torch.load(path, weights_only=True), "model."))
     except RuntimeError as error:
         raise ConfigError(f"{path} is of a net of other sizes: {error}") from error
-
-
-def part_of(checkpoint: dict[str, Any], prefix: str) -> dict[str, Any]:
-    """The weights of one part of what was fitted, by their names in it."""
-    weights = checkpoint["state_dict"].items()
-    return {name.removeprefix(prefix): value for name, value in weights if name.startswith(prefix)}
 
 
 def measure(model: Model, data: Dataset, data_root: Path, progress: bool = True) -> EvaluationFacts:

@@ -14,6 +14,7 @@ from models.conditioning import ByEmbedding, ByMap, ByTags, Conditioning, Encode
 from models.encoder import Encoder
 from models.facts import ConditionFacts, ReconstructionFacts
 from training.card import card_text
+from training.checkpoint import part_of
 from training.classifier import share_named, trained_classifier
 from training.condition_pictures import asked_and_drawn, by_tag, map_and_drawn, paths
 from training.conditioned import NUM_ASKED, NUM_SAMPLES, agreement, measure_conditioned, recognition
@@ -25,7 +26,7 @@ from training.encoders import build_encoder, metric_encoder
 from training.maps import splits_told
 from training.mse import MSEAutoEncoder, train_mse
 from training.samples import draw_samples
-from training.ship import described, part_of, read_checkpoint
+from training.ship import described, read_checkpoint
 
 
 def bundle_conditioned(

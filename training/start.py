@@ -5,10 +5,31 @@ from pathlib import Path
 import torch
 
 from models.base import Model
-from training.config import ConfigError
+from training.checkpoint import part_of
+from training.config import ConfigError, FitConfig
+from training.datasets import find
 
 TOLD = "condition.weight"
 """How the names of the weights end that have a column for each number that the model is told."""
+
+
+def check_start(config: FitConfig, start: FitConfig | None) -> None:
+    """ConfigError unless `start` is the run that `config` begins with, and what its net is told comes first in what the
+    new one is told."""
+    if config.start_run != (start.id if start else ""):
+        raise ConfigError(f"{config.id}: begins with {config.start_run or 'no other run'}, not with what is given")
+    if start is None:
+        return
+    if start.crop or start.encoder or start.map:
+        raise ConfigError(f"{config.id}: start_run {start.id} is told neither classes, tags nor nothing")
+    known = _told_names(start)
+    if _told_names(config)[: len(known)] != known:
+        raise ConfigError(f"{config.id}: {start.id} was told {', '.join(known)}: start_run needs these first")
+
+
+def _told_names(config: FitConfig) -> tuple[str, ...]:
+    data = find(config.data)
+    return (data.class_names or data.tag_names) if config.conditional else ()
 
 
 def start_from(model: Model, path: Path) -> None:
@@ -20,8 +41,7 @@ def start_from(model: Model, path: Path) -> None:
     """
     if not path.exists():
         raise ConfigError(f"{path} is not there: fit the run to start from first")
-    saved = torch.load(path, weights_only=True)["state_dict"]
-    weights = {name.removeprefix("model."): value for name, value in saved.items() if name.startswith("model.")}
+    weights = part_of(torch.load(path, weights_only=True), "model.")
     try:
         for name, own in model.state_dict().items():
             if name.endswith(TOLD):
