@@ -10,7 +10,7 @@ from PIL import Image
 
 from benchmarks.affinity import pinned
 from benchmarks.bare import BareEngine
-from benchmarks.clients import Ask, as_answered, connected, draw, first_row, one_after_another, rate_between
+from benchmarks.clients import Ask, as_answered, ask_for, connected, draw, first_row, one_after_another, rate_between
 from benchmarks.nets import NET, NO_OP, SIZE
 from benchmarks.statistic import percentile
 from benchmarks.table import Table
@@ -81,9 +81,7 @@ async def under(url: str, _: BareEngine, __: set[int]) -> Table:
             await draw(client, NET, SIZE, n=MANY)
 
         async def score() -> None:
-            body = {"model": NET, "images": _random_images(MANY)}
-            answer = await client.post("/v1/scores", json=body, headers={"Prefer": "wait=60"})
-            answer.raise_for_status()
+            await ask_for(client, "/v1/scores", {"model": NET, "images": _random_images(MANY)}, Prefer="wait=60")
 
         alone = [answer.latency for answer in await one_after_another(ask, lambda num: num == NUM_BESIDE)]
         beside = {"64 images drawn": await _beside(ask, large), "64 images scored": await _beside(ask, score)}
