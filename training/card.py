@@ -29,7 +29,7 @@ def card_text(config: BundleConfig, limits: str) -> str:
         f"# {config.id}",
         _what(config, data),
         "![samples](samples.png)",
-        _samples_caption(config),
+        _samples_caption(config, data),
         f"![coarse images of the samples]({COARSE_FILE})" if config.architecture == "multi_scale" else "",
         "## Figures",
         _figures(config.evaluation),
@@ -52,11 +52,11 @@ def _what(config: BundleConfig, data: Dataset) -> str:
     return f"{TITLES[config.architecture]} of {data.title}{told}: {shape}, {levels}. {layers_text(config.sizes)}"
 
 
-def _samples_caption(config: BundleConfig) -> str:
+def _samples_caption(config: BundleConfig, data: Dataset) -> str:
     if isinstance(config.evaluation, DensityFacts):
         return _density_caption(config.id, config.evaluation)
     if isinstance(config.conditioning, ByTags | ByEmbedding | ByMap):
-        return condition_pictures(config)
+        return condition_pictures(config, data)
     names = config.conditioning.names if isinstance(config.conditioning, ByClass) else ()
     num_images, columns = pictured(len(names))
     told = f"; columns: {', '.join(names)}" if len(names) == columns else ""

@@ -3,7 +3,8 @@
 from models.bundle_config import BundleConfig
 from models.conditioning import ByClass, ByEmbedding, ByMap, ByTags
 from models.facts import ConditionFacts, EvaluationFacts
-from training.condition_pictures import COLUMNS, LINES, NUM_PATHS, SHOWN_TAGS
+from training.condition_pictures import COLUMNS, LINES, NUM_PATHS
+from training.datasets import Dataset
 from training.samples import SEED
 
 
@@ -54,11 +55,11 @@ def condition_rows(facts: ConditionFacts | None) -> list[tuple[str, str]]:
     return rows
 
 
-def condition_pictures(config: BundleConfig) -> str:
+def condition_pictures(config: BundleConfig, data: Dataset) -> str:
     """Captions of the pictures, with those that only such a card has."""
     first = f"Drawn with seed {SEED} at temperature 1, none left out."
     if isinstance(config.conditioning, ByTags):
-        return f"{first} Lines told two tags and no more: {', '.join(map(' and '.join, SHOWN_TAGS))}."
+        return f"{first} Lines told two tags and no more: {', '.join(map(' and '.join, data.shown_tags))}."
     if isinstance(config.conditioning, ByMap):
         return (
             f"{first} {LINES} lines of {COLUMNS}: what the model was told (enlarged, where it is smaller), "

@@ -1,5 +1,7 @@
 """Pictures of a card that show what a condition does; nothing in them is chosen, but which tags are shown."""
 
+from collections.abc import Sequence
+
 import torch
 from PIL import Image
 from torch import Tensor
@@ -14,21 +16,6 @@ from training.samples import SEED, draw_samples, grid
 
 LINES, COLUMNS = 10, 10
 NUM_PATHS, STEPS = 8, 10
-SHOWN_TAGS = (
-    ("smileys", "face-smiling"),
-    ("smileys", "heart"),
-    ("people", "person-role"),
-    ("animals", "animal-mammal"),
-    ("animals", "plant-flower"),
-    ("food", "food-fruit"),
-    ("travel", "transport-ground"),
-    ("travel", "sky & weather"),
-    ("objects", "clothing"),
-    ("symbols", "geometric"),
-    ("symbols", "arrow"),
-    ("flags", "country-flag"),
-)
-"""Each a group and a subgroup of it: no picture has the second without the first."""
 
 
 def asked_and_drawn(model: Model, encoder: Encoder, mse: MSEAutoEncoder | None, images: Tensor) -> Image.Image:
@@ -64,9 +51,11 @@ def paths(model: Model, encoder: Encoder, images: Tensor) -> Image.Image:
     return grid(torch.cat(lines), model.num_levels, STEPS + 2)
 
 
-def by_tag(model: Model, tags: tuple[str, ...], height: int, width: int) -> Image.Image:
-    """A line of samples for each pair of SHOWN_TAGS, given these and no other."""
-    vectors = torch.stack([torch.tensor([float(tag in shown) for tag in tags]) for shown in SHOWN_TAGS])
+def by_tag(
+    model: Model, tags: tuple[str, ...], shown: Sequence[tuple[str, str]], height: int, width: int
+) -> Image.Image:
+    """A line of samples for each pair of `shown`, given these tags and no other."""
+    vectors = torch.stack([torch.tensor([float(tag in pair) for tag in tags]) for pair in shown])
     samples = draw_samples(model, vectors.repeat_interleave(COLUMNS, 0), height, width, progress=True)
     return grid(samples, model.num_levels, COLUMNS)
 

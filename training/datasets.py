@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from training.emoji import EMOJI_SHA256, GROUPS, NUM_EMOJI_VALIDATION, emoji_fetcher
-from training.emoji_tags import EMOJI_TAGS_SHA256, TAGS, emoji_tags_fetcher
+from training.emoji_tags import EMOJI_TAGS_SHA256, SHOWN_TAGS, TAGS, emoji_tags_fetcher
 from training.faces import FACES_LEVELS, FACES_SHA256, NUM_FACES_VALIDATION, PEOPLE, fetch_faces
 from training.fetch import (
     FASHION_SHA256,
@@ -31,6 +31,7 @@ from training.greys import (
     texture_fetcher,
 )
 from training.idx import read_idx, write_idx
+from training.smileys import NUM_SMILEYS_VALIDATION, SHOWN_SMILEYS, SMILEY_TAGS, SMILEYS_SHA256, fetch_smileys
 
 DIGITS = tuple("0123456789")
 GARMENTS = (
@@ -60,6 +61,7 @@ class Dataset:
     """What is known of a data set before its files are read; they tell how high and wide its images are.
 
     `class_names` where every image has one class, `tag_names` where it has some of several tags; a density's has none.
+    `shown_tags`: pairs of tags whose samples a card shows.
     `num_validation`: how many images, the last of its training files, validate; of no meaning for a density's set.
     """
 
@@ -73,6 +75,7 @@ class Dataset:
     channels: int = 1
     num_validation: int = NUM_VALIDATION
     tag_names: tuple[str, ...] = ()
+    shown_tags: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +205,20 @@ DATASETS = {
             channels=3,
             num_validation=NUM_EMOJI_VALIDATION,
             tag_names=TAGS,
+            shown_tags=SHOWN_TAGS,
+        ),
+        Dataset(
+            "smileys",
+            "smileys of Noto, Twemoji, Fluent, OpenMoji and EmojiOne on white, 32x32, with tags",
+            "Apache-2.0 (Noto), CC BY 4.0 (Twemoji, EmojiOne 2), MIT (Fluent), CC BY-SA 4.0 (OpenMoji, EmojiOne 1)",
+            256,
+            (),
+            SMILEYS_SHA256,
+            fetch_smileys,
+            channels=3,
+            num_validation=NUM_SMILEYS_VALIDATION,
+            tag_names=SMILEY_TAGS,
+            shown_tags=SHOWN_SMILEYS,
         ),
         Dataset(
             "faces",

@@ -77,6 +77,21 @@ SUBGROUPS = (
 SKINS = ("light skin", "medium-light skin", "medium skin", "medium-dark skin", "dark skin")
 MAKERS = {"google": "noto", "twitter": "twemoji"}
 TAGS = (*GROUPS.values(), *SUBGROUPS, *SKINS, *MAKERS.values())
+SHOWN_TAGS = (
+    ("smileys", "face-smiling"),
+    ("smileys", "heart"),
+    ("people", "person-role"),
+    ("animals", "animal-mammal"),
+    ("animals", "plant-flower"),
+    ("food", "food-fruit"),
+    ("travel", "transport-ground"),
+    ("travel", "sky & weather"),
+    ("objects", "clothing"),
+    ("symbols", "geometric"),
+    ("symbols", "arrow"),
+    ("flags", "country-flag"),
+)
+"""What a card shows. Each a group and a subgroup of it: no picture has the second without the first."""
 EMOJI_TAGS_SHA256 = {
     "train-images": EMOJI_SHA256[32]["train-images"],
     "train-labels": "97b6d4f63d2cad537892edd66b3281df645bc2d35f5c1b90b32075c05bc44c14",

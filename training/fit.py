@@ -28,7 +28,7 @@ from training.datasets import Dataset, Split, find, load
 from training.encoders import auto_encoder, told_splits
 from training.greys import load_greys
 from training.maps import MapConfig
-from training.start import check_start, start_from
+from training.start import check_start, start_from, told_names
 
 
 class Fit(pl.LightningModule):
@@ -171,7 +171,8 @@ def fit(config: FitConfig, runs: Path, data_root: Path, progress: bool = True, s
     last = folder / "last.ckpt"
     check_start(config, start)
     if start and not last.exists():
-        start_from(module.model, runs / start.id / "best.ckpt")
+        names = () if config.architecture == "multi_scale" else (told_names(start), told_names(config))
+        start_from(module.model, runs / start.id / "best.ckpt", *names)
     trainer = pl.Trainer(
         accelerator="cpu",
         max_steps=config.max_steps,

@@ -52,7 +52,7 @@ def bundle_conditioned(
             fresh = build_encoder(config, *images.shape[2:])
             mse = train_mse(fresh, splits["train"], config.seed, progress=progress)
             condition = _with_reconstructions(condition, model, encoder, mse, splits, runs)
-    pictures = _pictures(model, encoder, mse, splits["test"], conditioning)
+    pictures = _pictures(model, encoder, mse, splits["test"], conditioning, data)
     bundle = BundleConfig(
         **described(config, model),
         image=ImageShape(*images.shape[2:]),
@@ -110,7 +110,12 @@ def _with_reconstructions(
 
 
 def _pictures(
-    model: Model, encoder: Encoder | None, mse: MSEAutoEncoder | None, test: Split, conditioning: Conditioning
+    model: Model,
+    encoder: Encoder | None,
+    mse: MSEAutoEncoder | None,
+    test: Split,
+    conditioning: Conditioning,
+    data: Dataset,
 ) -> dict[str, bytes]:
     """The pictures of the card by the names of their files."""
     images = test.images
@@ -119,7 +124,7 @@ def _pictures(
     if encoder is None:
         assert isinstance(conditioning, ByTags)
         height, width = images.shape[2:]
-        return {"samples.png": _png(by_tag(model, conditioning.names, height, width))}
+        return {"samples.png": _png(by_tag(model, conditioning.names, data.shown_tags, height, width))}
     return {
         "samples.png": _png(asked_and_drawn(model, encoder, mse, images)),
         "paths.png": _png(paths(model, encoder, images)),

@@ -11,11 +11,10 @@ from models.bundle import load_bundle
 from models.conditioning import ByTags
 from models.facts import EvaluationFacts
 from tests.training.data import write_tiny
-from training.condition_pictures import SHOWN_TAGS
 from training.config import FitConfig
 from training.datasets import find, load
 from training.emoji import Drawing, split_files
-from training.emoji_tags import TAGS, tags_of
+from training.emoji_tags import SHOWN_TAGS, TAGS, tags_of
 from training.fit import Fit, fit
 from training.idx import read_idx
 from training.ship import recheck

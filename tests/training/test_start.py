@@ -12,7 +12,7 @@ from training.__main__ import main
 from training.config import ConfigError
 from training.encoder_config import EncoderConfig
 from training.fit import fit
-from training.start import start_from
+from training.start import check_start, start_from
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::UserWarning:lightning"),
@@ -44,6 +44,15 @@ def test_what_both_are_told_says_the_same_and_what_is_new_says_nothing(tmp_path:
         torch.testing.assert_close(new.log_prob(images(), torch.cat([told, rest], 1)), expected)
 
 
+def test_what_has_the_same_name_says_the_same_wherever_it_stands(tmp_path: Path) -> None:
+    old, new = row_lstm(3), row_lstm(2)
+    start_from(new, saved(old, tmp_path), ("a", "b", "c"), ("new", "b"))
+    expected = old.log_prob(images(), torch.tensor([[0.0, 1, 0], [0, 0, 0], [0, 0.5, 0]]))
+    for first in (0.0, 1.0):
+        told = torch.tensor([[first, 1], [first, 0], [first, 0.5]])
+        torch.testing.assert_close(new.log_prob(images(), told), expected)
+
+
 @pytest.mark.parametrize("other", [row_lstm(3), row_lstm(2, width=6)], ids=["told more", "wider"])
 def test_another_net_is_refused(other: RowLSTM, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"best\.ckpt is of another net"):
@@ -69,11 +78,18 @@ def test_a_run_begins_with_the_best_weights_of_another_and_goes_on_with_its_own(
     assert load_last(begun)["global_step"] == 20
 
 
-def test_classes_must_be_those_that_the_other_run_was_told(tmp_path: Path) -> None:
+def test_a_net_that_is_told_nothing_does_not_begin_with_one_that_is(tmp_path: Path) -> None:
     first = read_config(tmp_path)
     second = dataclasses.replace(first, id="second", conditional=False, start_run="tiny")
     with pytest.raises(ConfigError, match="second: tiny was told 0, 1, "):
         fit(second, tmp_path / "runs", tmp_path / "data", progress=False, start=first)
+
+
+def test_a_chain_begins_with_one_that_was_told_the_same(tmp_path: Path) -> None:
+    first = dataclasses.replace(read_config(tmp_path), architecture="multi_scale")
+    second = dataclasses.replace(first, id="second", data="fashion", start_run="tiny")
+    with pytest.raises(ConfigError, match="second: tiny was told 0, 1, "):
+        check_start(second, first)
 
 
 def test_a_run_does_not_begin_with_another_than_its_config_names(tmp_path: Path) -> None:
