@@ -7,6 +7,7 @@ A product runs over all slots, at least four, since narrower products give other
 alone make it wide enough, over the slots in use.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -52,6 +53,7 @@ class TorchInterpreter:
         self.program = program = with_sums(program)
         self.height, self.width, self.num_slots = height, width, num_slots
         self.device, self.dtype = device, dtype
+        self._row_period = 1 << program.max_level  # a row differs from others by its number modulo this
         self._scales = gate_scales(program)
         self._inference = torch.inference_mode()  # as a decorator it is made anew at every pixel
         with torch.inference_mode():
@@ -103,7 +105,7 @@ class TorchInterpreter:
             rows: the row that each slot begins, alike modulo 2^max_level.
             num_used: slots from this one on are empty, and their rows need not be computed.
         """
-        phase_of_rows = rows[0] % (1 << self.program.max_level)
+        phase_of_rows = rows[0] % self._row_period
         self._rows.advance(phase_of_rows)
         for slot in self._fresh:
             self._rows.clear(slot)
@@ -123,7 +125,7 @@ class TorchInterpreter:
 
     def draw(self, row: int, column: int) -> None:
         """One pixel of every slot, from `row_buffers` and into them; `row`: of any slot, alike modulo 2^max_level."""
-        phase_of_rows = row % (1 << self.program.max_level)
+        phase_of_rows = row % self._row_period
         with self._inference:
             if self._graphs is None:
                 self._draw(phase_of_rows, column)
@@ -149,7 +151,7 @@ class TorchInterpreter:
     def _rows_may_be_left_out(self) -> bool:
         """Whether a product over some of the slots gives the same bits: on a processor, if its rows are a multiple of
         `SLOT_MULTIPLE` whichever slots they are of."""
-        return self.device == "cpu" and self.width % SLOT_MULTIPLE == 0 and self.program.max_level == 0
+        return self.device == "cpu" and self.width % SLOT_MULTIPLE == 0 and self._row_period == 1
 
     def _row_program(self, phase_of_rows: int, num_slots: int) -> list[list[Run]]:
         """The bound operations of each row phase, over the first `num_slots` slots."""
@@ -223,6 +225,7 @@ class TorchInterpreter:
 
     def _bind_pixel(self, ops: Sequence[Operation], column: int, phase_of_rows: int) -> list[Run]:
         runs: list[Run] = []
+        viewers: dict[int, Callable[[Ref], Tensor]] = {}
         for op in ops:
             level = self._level(op)
             if phase_of_rows % (1 << level) or column % (1 << level):
@@ -230,7 +233,9 @@ class TorchInterpreter:
             stride = max((tap.up for tap in op.taps), default=1) if isinstance(op, Affine) else 1
             own = column >> level
             residue = (phase_of_rows >> level) % stride, own % stride
-            runs += self._bind_once(op, self._viewer(own, level), residue)
+            if level not in viewers:  # one view for all that an operation after another does with a cell
+                viewers[level] = functools.cache(self._viewer(own, level))
+            runs += self._bind_once(op, viewers[level], residue)
         return runs
 
     def _bind_once(self, op: Operation, view: Callable[[Ref], Tensor], residue: tuple[int, int]) -> list[Run]:
