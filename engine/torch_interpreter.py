@@ -169,7 +169,7 @@ class TorchInterpreter:
         bound = self._columns.get(key)
         if bound is None:
             phases = {phase.group: phase for phase in self.program.phases if phase.kind == "pixel"}
-            bound = []
+            bound = self._rows.begin_column(column)
             for group in range(len(self.program.heads) + 1):
                 if group in phases:
                     bound += self._bind_pixel(phases[group].ops, column, phase_of_rows)

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from engine.cells import cell_buffers, refs_of, windows
+from engine.columns import Columns
+from engine.scratch import Run
 from models.program import Feature, Program, Ref
 
 
@@ -26,10 +28,12 @@ class Rows:
         self._reach = _Reach(program)
         self._buffers = cell_buffers(program, num_slots, device, dtype)
         self._cells = frozenset(self._buffers)
+        self._columns = Columns(program, width, num_slots, device, dtype, self._boundary)
+        self._buffers |= {name: row[None] for name, row in self._columns.rows.items()}
         self._windows = windows(program)
         self._top: dict[str, Tensor] = {}
         for feature in program.features:
-            if not feature.is_vector and feature.name not in self._cells:
+            if not (feature.is_vector or feature.name in self._buffers or self._columns.has(feature.name)):
                 self._allocate(feature, num_slots)
         # What a new row moves up, by level.
         self._shifts = {
@@ -44,11 +48,16 @@ class Rows:
 
     def is_cell(self, ref: Ref) -> bool:
         """Whether it is the same view in every column."""
-        return ref.feature in self._cells or self.features[ref.feature].is_vector
+        name = ref.feature
+        return name in self._cells or self._columns.has(name) or self.features[name].is_vector
 
     def buffers(self) -> list[Tensor]:
         """All there is: features, rows and columns of every slot."""
-        return list(self._buffers.values())
+        return [*self._buffers.values(), *self._columns.buffers()]
+
+    def begin_column(self, column: int) -> list[Run]:
+        """The calls with which the pixel phases of a column begin."""
+        return self._columns.begin(column)
 
     def num_columns(self, level: int) -> int:
         """Columns of a level: ceil(width / 2^level)."""
@@ -56,6 +65,8 @@ class Rows:
 
     def view(self, ref: Ref, column: int, level: int, row_shift: int = 0) -> Tensor:
         """[slots, width] of a reference, seen from `column` of `level`; `row_shift` = -1 looks from one row above."""
+        if self._columns.has(ref.feature):
+            return self._columns.view(ref)
         if ref.feature in self._cells:
             return self._buffers[ref.feature][0, 0, :, ref.start : ref.stop]
         feature = self.features[ref.feature]
