@@ -16,6 +16,8 @@ from engine.scratch import Run, Scratch
 
 # Two vectors of the widest kind (AVX-512, float32): the stride of torch's vectorised loops.
 BLOCK = 32
+# Of so many elements a function takes no longer than the call.
+FEW = 1024
 
 
 def _by_whole_vectors(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
@@ -47,6 +49,26 @@ def sigmoid_of(x: Tensor, scratch: Scratch) -> tuple[list[Run], Tensor]:
 def tanh_of(x: Tensor, scratch: Scratch) -> tuple[list[Run], Tensor]:
     """As `sigmoid_of`."""
     return _bind(torch.tanh, x, scratch)
+
+
+def sigmoid_and_tanh_of(x: Tensor, split: int, scratch: Scratch) -> tuple[list[Run], Tensor, Tensor]:
+    """As `sigmoid_of` for the first `split` elements of the last dimension and `tanh_of` for the others.
+
+    Where these need a padded copy and elements are few, both functions are computed of all: a copy is spared.
+    """
+    first, second = x[..., :split], x[..., split:]
+    if (split % BLOCK == 0 and x.shape[-1] % BLOCK == 0) or x.numel() > FEW:
+        (calls, s), (more, t) = sigmoid_of(first, scratch), tanh_of(second, scratch)
+        return [*calls, *more], s, t
+    size = x.numel()
+    padded = scratch.take("padded", (size + -size % BLOCK,), x)
+    s, t = scratch.like("sigmoid", padded), scratch.like("tanh", padded)
+    calls = [
+        partial(padded[:size].view(x.shape).copy_, x),
+        partial(torch.sigmoid, padded, out=s),
+        partial(torch.tanh, padded, out=t),
+    ]
+    return calls, s[:size].view(x.shape)[..., :split], t[:size].view(x.shape)[..., split:]
 
 
 def _bind(function: Callable[..., Tensor], x: Tensor, scratch: Scratch) -> tuple[list[Run], Tensor]:

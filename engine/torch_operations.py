@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from engine.cells import side_by_side
-from engine.elementwise import elu, sigmoid, sigmoid_of, tanh, tanh_of
+from engine.elementwise import elu, sigmoid, sigmoid_and_tanh_of, sigmoid_of, tanh, tanh_of
 from engine.scratch import Run, Scratch
 from models.program import CELL_LIMIT
 
@@ -76,6 +76,16 @@ def _share_memory(a: Tensor, b: Tensor) -> bool:
     return a.untyped_storage().data_ptr() == b.untyped_storage().data_ptr()
 
 
+def overlap(a: Tensor, b: Tensor) -> bool:
+    """Whether an element of one may be one of the other; False is certain."""
+    if not _share_memory(a, b):
+        return False
+    if a.dim() != 2 or a.shape != b.shape or a.stride() != b.stride():
+        return True
+    apart, (line, _), (lines, width) = abs(int(a.storage_offset()) - int(b.storage_offset())), a.stride(), a.shape
+    return apart < lines * line and not width <= apart % line <= line - width
+
+
 def _product(bias: Tensor | None, x: Tensor, weight: Tensor, out: Tensor) -> Run:
     return partial(torch.mm, x, weight, out=out) if bias is None else partial(torch.addmm, bias, x, weight, out=out)
 
@@ -138,24 +148,21 @@ def _bind_glu(outs: list[Tensor], ins: list[Tensor], scratch: Scratch) -> list[R
 
 
 def _bind_lstm(outs: list[Tensor], ins: list[Tensor], scratch: Scratch) -> list[Run]:
-    """Reads all of its inputs before it writes an output, which may be the same cell."""
+    """Of the gates nothing is read once an output is written, for they may be the same cell."""
     u, c_before = ins
     h_out, c_out = outs
     width = h_out.shape[-1]
-    calls_ofi, gates = sigmoid_of(u[..., : 3 * width], scratch)
+    calls_u, gates, tanhs = sigmoid_and_tanh_of(u, 3 * width, scratch)
     o, f, i = gates.chunk(3, -1)
-    calls_g, tanh_g = tanh_of(u[..., 3 * width :], scratch)
-    c = scratch.like("cell", c_out)
+    c = scratch.like("cell", c_out) if overlap(c_out, c_before) else c_out
     calls_c, tanh_c = tanh_of(c, scratch)  # left where tanh(g) was, which is not needed by then
     return [
-        *calls_ofi,
-        *calls_g,
+        *calls_u,
         partial(torch.mul, f, c_before, out=c),
-        partial(tanh_g.mul_, i),
-        partial(c.add_, tanh_g),
+        partial(c.addcmul_, i, tanhs),
         *calls_c,
         partial(torch.mul, o, tanh_c, out=h_out),
-        partial(c_out.copy_, c),
+        *([] if c is c_out else [partial(c_out.copy_, c)]),
     ]
 
 
