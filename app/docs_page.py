@@ -29,6 +29,7 @@ def docs_html(document: dict[str, Any], base_url: str) -> str:
                 tag = methods[method]["tags"][0]
                 by_tag.setdefault(tag, []).append(operation_html(path, method, methods[method], base_url))
     intro = text_html(document["info"]["description"]) + (
+        "<p>In the commands <code>$JOB</code> is the <code>id</code> of a job, <code>$MODEL</code> of a model.</p>"
         '<p><a href="/openapi.json">OpenAPI document</a> · <a href="/errors">Errors</a> · <a href="/">The page</a></p>'
     )
     sections = (f"<h2>{escape(tag)}</h2>{''.join(operations)}" for tag, operations in by_tag.items())
@@ -57,7 +58,21 @@ def parameters_html(parameters: list[dict[str, Any]]) -> str:
 
 
 def describe(entry: dict[str, Any]) -> str:
-    return str(entry.get("description") or entry["schema"].get("description") or "")
+    """The description of a parameter, or of a field where `schema` is its own, and the values that it takes."""
+    schema = entry.get("schema", entry)
+    return f"{entry.get('description') or schema.get('description') or ''} {values_of(schema)}".strip()
+
+
+def values_of(schema: dict[str, Any]) -> str:
+    """As a sentence; empty where they are not listed or between two numbers."""
+    kinds = [kind for kind in schema.get("anyOf", [schema]) if kind.get("type") != "null"]
+    listed = [value for kind in kinds for value in kind.get("enum", [kind["const"]] if "const" in kind else [])]
+    if listed:
+        return f"{'One of' if len(listed) > 1 else 'Only'} {', '.join(f'`{value}`' for value in listed)}."
+    numbers = kinds[0] if len(kinds) == 1 else {}
+    if "minimum" in numbers and "maximum" in numbers:
+        return f"{numbers['minimum']} to {numbers['maximum']}."
+    return ""
 
 
 def body_html(content_type: str, schema: dict[str, Any]) -> str:
@@ -66,7 +81,7 @@ def body_html(content_type: str, schema: dict[str, Any]) -> str:
         (
             f"<code>{escape(name)}</code>",
             "required" if name in required else default_html(field.get("default")),
-            text_html(field.get("description", "")),
+            text_html(describe(field)),
         )
         for name, field in schema["properties"].items()
     )

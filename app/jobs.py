@@ -20,7 +20,7 @@ class ListQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     status: State | None = Field(None, description="Only jobs in this state.")
-    limit: int = Field(20, ge=1, le=100)
+    limit: int = Field(20, ge=1, le=100, description="How many jobs at most.")
     cursor: str | None = Field(None, pattern=r"^\d{1,15}$", description="`next_cursor` of the page before.")
 
 

@@ -1,6 +1,8 @@
 """/docs, /errors and the OpenAPI document."""
 
+import html
 import re
+import subprocess
 from typing import Any
 
 import pytest
@@ -76,3 +78,26 @@ def test_the_docs_page_shows_every_call_without_script_or_network(client: TestCl
             assert f"<code>{method.upper()} {path}</code>" in page
     assert "<script" not in page and "<style" not in page and " style=" not in page
     assert client.get("/docs.css").headers["Content-Type"].startswith("text/css")
+
+
+def test_the_docs_page_lists_the_values_that_a_field_takes(client: TestClient) -> None:
+    page = client.get("/docs").text
+    for values in (
+        "model&#x27;s. One of <code>reject</code>, <code>resize</code>.",
+        "levels. One of <code>reject</code>, <code>threshold</code>.",
+        "state. One of <code>queued</code>, <code>running</code>, <code>succeeded</code>, <code>failed</code>, ",
+        "How many jobs at most. 1 to 100.",
+        "PNG. Only <code>png</code>.",
+    ):
+        assert values.replace("&#x27;", "'") in page, values
+
+
+def test_commands_of_the_docs_page_run_with_a_job_in_the_shell(client: TestClient) -> None:
+    page = html.unescape(client.get("/docs").text)
+    commands = re.findall(r"<pre>(curl.*?)</pre>", page, re.DOTALL)
+    assert len(commands) == sum(len(methods) for methods in CALLS.values())
+    assert not any("{" in command.split(" \\")[0] for command in commands)
+    script = 'JOB=a1 MODEL=m; curl() { printf "%s\\n" "$@"; }; ' + "\n".join(commands)
+    words = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout.splitlines()
+    for path in ("/v1/jobs/a1/images/0", "/v1/jobs/a1/events", "/v1/models/m", "/v1/samples"):
+        assert f"http://testserver{path}" in words
