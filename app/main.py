@@ -21,11 +21,12 @@ from app.settings import Settings
 from worker.records import Limits, Records, connect
 
 DESCRIPTION = """
-Scanline draws images one pixel at a time from models that know the exact probability of every image.
+Scanline draws images one pixel at a time from models that know the probability of every image:
+exactly, or for a chain of two nets a bound on it.
 
 Ask with one of the three POSTs. The answer is a job (202); follow its events, or send `Prefer: wait=30` and get the
-finished job (200). The same model, seed and sample always give the same image, byte for byte, and every result carries
-the receipt to make it again. An `Idempotency-Key` makes a retry safe.
+finished job (200). The same model, seed and sample give the same image, byte for byte, wherever the receipt's numeric
+`profile` is the same, and every result carries the receipt to make it again. An `Idempotency-Key` makes a retry safe.
 """
 
 # Twice 2 s is the longest that a request hangs on a store that does not answer; then it is a 503.

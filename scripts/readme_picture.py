@@ -1,7 +1,7 @@
 """Draw the README's picture with a running service: a row of ten samples of every hosted model, the first that come.
 
-Seed k for the k-th class in order; an unconditional model draws samples 0 to 9 of seed 0, and squares as large as a
-place in the picture if any size will do. Models that have to be told an image or its like are left out.
+Seed k for the k-th class or tag in order; an unconditional model draws samples 0 to 9 of seed 0, and squares as large as
+a place in the picture if any size will do. Models that have to be told an image or its like are left out.
 
 python -m scripts.readme_picture [http://127.0.0.1:8000]      writes docs/samples.png
 """
@@ -16,28 +16,33 @@ from typing import Any
 from PIL import Image
 
 PER_ROW, SIDE, GAP = 10, 84, 4
+DRAWN = ("none", "class", "tags")
 TARGET = Path(__file__).parent.parent / "docs" / "samples.png"
 
 
 def main() -> None:
     service = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8000"
     published = _get_json(f"{service}/v1/models")["data"]
-    models = [m for m in published if m["status"] == "admitted" and m["conditioning"]["kind"] in ("none", "class")]
+    models = [m for m in published if m["status"] == "admitted" and m["conditioning"]["kind"] in DRAWN]
     rows = [_row(service, model) for model in sorted(models, key=lambda model: str(model["id"]))]
     _picture(rows).save(TARGET, optimize=True)
     print(f"{TARGET.name}: {', '.join(sorted(model['id'] for model in models))}")
 
 
 def _row(service: str, model: dict[str, Any]) -> list[Image.Image]:
-    """Ten samples: of the first ten classes in order, or of an unconditional model."""
-    names = model["conditioning"].get("names")
+    """Ten samples: of the first ten classes in order, or told one tag each, or of an unconditional model."""
+    kind, names = model["conditioning"]["kind"], model["conditioning"].get("names")
     size = {} if model["image"]["height"] else {"height": SIDE, "width": SIDE}
     if names is None:
         return _draw(service, {"model": model["id"], "n": PER_ROW, "seed": 0, **size})
     return [
-        _draw(service, {"model": model["id"], "n": 1, "seed": k, "condition": {"class": name}, **size})[0]
+        _draw(service, {"model": model["id"], "n": 1, "seed": k, "condition": _condition(kind, name), **size})[0]
         for k, name in enumerate(names[:PER_ROW])
     ]
+
+
+def _condition(kind: str, name: str) -> dict[str, Any]:
+    return {"class": name} if kind == "class" else {"tags": [name]}
 
 
 def _draw(service: str, body: dict[str, Any]) -> list[Image.Image]:

@@ -162,18 +162,18 @@ def _classifier_rows(facts: ClassifierFacts | None) -> list[tuple[str, str]]:
 
 
 def _commands(config: BundleConfig) -> str:
-    lines = [f"python -m training evaluate checkpoints/{config.id}"]
+    lines = [f".venv/bin/python -m training evaluate checkpoints/{config.id}"]
     if isinstance(config.evaluation, EvaluationFacts) and config.evaluation.classifier:
-        lines.append(f"python -m training classify checkpoints/{config.id}")
-    told = f"± is the standard error of the mean. {_recomputed(config)} recomputed by"
+        lines.append(f".venv/bin/python -m training classify checkpoints/{config.id}")
+    told = f"± is the standard error of the mean. After `make install` {_recomputed(config)} recomputed by"
     return f"{told}\n\n```\n" + "\n".join(lines) + "\n```"
 
 
 def _recomputed(config: BundleConfig) -> str:
     condition = config.evaluation.condition if isinstance(config.evaluation, EvaluationFacts) else None
     if condition is None or not (condition.recognition or condition.agreement):
-        return "The figures are"
-    return "Shares of samples are measured when the bundle is written; the likelihoods are"
+        return "the figures are"
+    return "the likelihoods (shares of samples are measured when the bundle is written) are"
 
 
 def _training(config: BundleConfig, data: Dataset) -> str:
@@ -182,10 +182,9 @@ def _training(config: BundleConfig, data: Dataset) -> str:
     if config.pixels is not None:
         images, split = "random crops", " Validated on crops of images kept for that."
     return (
-        f"Data: {data.title} (licence {facts.license}), fetched by `python -m training data {data.name}`.{split} "
+        f"Data: {data.title} (licence {facts.license}), fetched by `.venv/bin/python -m training data {data.name}`.{split} "
         f"{facts.steps:,} steps, {facts.images_seen:,} {images}, {facts.hours:.1f} hours on one shared CPU core, "
         f"seed {facts.seed}; everything else stands in `training/configs/{config.id}.toml`. The weights are an "
         f"exponential moving average.\n\n"
-        f"```\npython -m training fit training/configs/{config.id}.toml\n"
-        f"python -m training bundle training/configs/{config.id}.toml\n```"
+        f"```\n.venv/bin/python -m training fit training/configs/{config.id}.toml\n```"
     )

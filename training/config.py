@@ -39,6 +39,7 @@ class FitConfig:
         compile: let torch.compile (needs a C++ compiler) speed up the step.
         crop: side of the square crops that a density is trained on; 0 for a model of levels, which sees whole images.
         flip: mirror half of the crops left to right; of whole images, see mirrored ones too.
+        shift: move each image by up to so many pixels, see `training.batches`; for few images, placed not quite alike.
         encoder: what makes of an image the vector that the model is told; the table `[encoder]`, `[encoder.metric]`.
         map: what the model is told in place of a vector, a map of every image; the table `[map]`.
         context_dropout: share of the training images of which the model is told nothing: zeros. Of tags, so
@@ -70,6 +71,7 @@ class FitConfig:
     compile: bool = True
     crop: int = 0
     flip: bool = False
+    shift: int = 0
     encoder: EncoderConfig | None = None
     map: MapConfig | None = None
     context_dropout: float = 0.0
@@ -111,6 +113,8 @@ def read_fit_config(path: Path) -> FitConfig:
         raise ConfigError(f"{path}: a density is trained in float32: bf16 must be false")
     if not config.conditional and (config.encoder or config.map or config.context_dropout):
         raise ConfigError(f"{path}: an encoder, a map and context_dropout are for a model that is conditional")
+    if config.shift < 0 or (config.shift and (config.crop or config.encoder or config.map)):
+        raise ConfigError(f"{path}: shift is 0 or more, and 0 for crops, with an encoder and with a map")
     if config.encoder and config.map:
         raise ConfigError(f"{path}: a model is told what an encoder makes of an image, or a map, not both")
     for fault in map_faults(config.map) if config.map else ():

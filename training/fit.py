@@ -204,7 +204,7 @@ def loaders(
         fit_whitening(model, greys["train"], config.seed)
         return crop_loaders(config, greys, next_step)
     splits = told_splits(config, load(config.data, data_root), folder, progress=True)
-    batches = Batches(splits["train"], config.batch_size, config.seed, next_step)
+    batches = Batches(splits["train"], config.batch_size, config.seed, next_step, config.shift)
     validation = DataLoader(_validation(splits["validation"], config.num_validation), batch_size=50)
     return DataLoader(batches, batch_size=None), validation
 

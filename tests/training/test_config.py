@@ -63,6 +63,8 @@ def test_a_config_is_read(tmp_path: Path) -> None:
         (GOOD.replace("conditional = true", 'conditional = "no"'), "conditional must be true or false, not 'no'"),
         (GOOD.replace("learning_rate = 1e-3", "learning_rate = nan"), "learning_rate must be finite"),
         ('compare = "mcgsm"' + GOOD, "compare must be a list"),
+        ("shift = -1\n" + GOOD, "shift is 0 or more"),
+        ("shift = 1\n" + GOOD + "[encoder]\nsize = 2\nwidths = [2]\nhidden = 2", "and 0 for crops, with an encoder"),
         ('start_run = "other"' + GOOD + "[encoder]\nsize = 2\nwidths = [2]\nhidden = 2", "start_run is for a model of"),
         ("encoder = 3" + GOOD, "encoder must be an object, not 3"),
         (GOOD.replace("[sizes]", "[map]"), "field sizes is missing"),
