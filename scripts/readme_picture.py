@@ -1,7 +1,7 @@
 """Draw the README's picture with a running service: a row of ten samples of every hosted model, the first that come.
 
-Seed k for the k-th class or tag in order; an unconditional model draws samples 0 to 9 of seed 0, and squares as large as
-a place in the picture if any size will do. Models that have to be told an image or its like are left out.
+Seed k for the k-th class or tag in order; an unconditional model draws samples 0 to 9 of seed 0, and squares as large
+as a place in the picture if any size will do. Models that have to be told an image or its like are left out.
 
 python -m scripts.readme_picture [http://127.0.0.1:8000]      writes docs/samples.png
 """

@@ -182,7 +182,8 @@ def _training(config: BundleConfig, data: Dataset) -> str:
     if config.pixels is not None:
         images, split = "random crops", " Validated on crops of images kept for that."
     return (
-        f"Data: {data.title} (licence {facts.license}), fetched by `.venv/bin/python -m training data {data.name}`.{split} "
+        f"Data: {data.title} (licence {facts.license}), fetched by `.venv/bin/python -m training data {data.name}`."
+        f"{split} "
         f"{facts.steps:,} steps, {facts.images_seen:,} {images}, {facts.hours:.1f} hours on one shared CPU core, "
         f"seed {facts.seed}; everything else stands in `training/configs/{config.id}.toml`. The weights are an "
         f"exponential moving average.\n\n"
