@@ -11,6 +11,26 @@ export function showCards(box, models, chosen) {
   }
   const sorted = [...models].sort((a, b) => isRefused(a) - isRefused(b));
   box.replaceChildren(...sorted.map((model, index) => card(model, `model-${index}`, model.id === chosen)));
+  bringIntoView(box);
+}
+
+/** The model to begin with: of those that need be told no more than a class, and so show well at once, the fastest. */
+export function suggested(models) {
+  const plain = models.filter((model) => !isDensity(model) && ["none", "class"].includes(model.conditioning.kind));
+  const speed = (model) => model.pixels_per_second ?? 0;
+  return [...(plain.length > 0 ? plain : models)].sort((a, b) => speed(b) - speed(a))[0];
+}
+
+/** Within the list, which scrolls by itself; the page stays where it is. */
+function bringIntoView(box) {
+  const shown = box.querySelector(":checked")?.closest(".card");
+  if (shown) box.scrollTop = shown.offsetTop - (box.clientHeight - shown.offsetHeight) / 2;
+}
+
+/** What is known of the chosen model beside its figures. */
+export function about(model) {
+  const license = model?.training?.license;
+  return [model?.description, license && `Licence of the images: ${license}.`].filter(Boolean).join(" ");
 }
 
 const isRefused = (model) => model.status !== "admitted";
@@ -55,14 +75,16 @@ function likelihood(model) {
   if (!measured) return ["not measured"];
   const [unit, decimals, { mean, standard_error: error }] = measuredIn(model, measured);
   const atMost = model.likelihood?.kind === "bound" ? "≤ " : "";
-  const figure = el("b", {}, `${atMost}${fixed(mean, decimals)} ± ${fixed(error, decimals)} ${unit}`);
+  // The cost of an image, as papers quote it; of a density the rate, which is no cost.
+  const [value, better] = isDensity(model) ? [mean, "higher"] : [Math.abs(mean), "lower"];
+  const figure = el("b", {}, `${atMost}${fixed(value, decimals)} ± ${fixed(error, decimals)} ${unit}`);
   const asked = measured.classifier && `, ${percent(measured.classifier.share_as_asked)} drawn as asked`;
-  return [figure, ` on ${count(measured.num_images)} test images`, asked ?? ""];
+  return [figure, ` on ${count(measured.num_images)} test images, ${better} is better`, asked ?? ""];
 }
 
 function measuredIn(model, measured) {
   if (isDensity(model)) return [model.likelihood.unit, 3, measured.density_bits_per_pixel];
-  if (model.image.num_levels === 2) return ["nats", 2, measured.log_prob_nats];
+  if (model.image.num_levels === 2) return ["nats an image", 2, measured.log_prob_nats];
   return ["bits/dim", 3, measured.bits_per_dim];
 }
 

@@ -1,6 +1,7 @@
 /** An image for a model's encoder, or a map that it is told: chosen or dropped, and converted to what is taken. */
 
 import { byId, say } from "./dom.js";
+import { showError } from "./field-errors.js";
 import { conversions, convert, showKept, toPng } from "./preview.js";
 
 /** By the member of a condition: the shape that is taken, and what the picture on the page is called. */
@@ -22,8 +23,8 @@ export function createConditionImage(id, member, changed) {
     name = file.name;
     bitmap = await createImageBitmap(file).catch(() => null);
     update();
-    if (bitmap === null) say(byId(`${id}-facts`), `${name} is not an image that this browser can read. ${ask}`);
     changed();
+    if (bitmap === null) showError({ param: "condition", message: `${name} is not an image that this browser can read.` });
   }
 
   function update() {

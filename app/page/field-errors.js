@@ -12,12 +12,14 @@ const controlsOf = (field) => document.querySelectorAll(`[data-field=${field}] :
 
 export function clearErrors() {
   say(byId("error-form"), "");
-  for (const field of FIELDS) {
-    say(byId(`error-${field}`), "");
-    for (const control of controlsOf(field)) {
-      control.removeAttribute("aria-invalid");
-      control.removeAttribute("aria-errormessage");
-    }
+  FIELDS.forEach(clearError);
+}
+
+export function clearError(field) {
+  say(byId(`error-${field}`), "");
+  for (const control of controlsOf(field)) {
+    control.removeAttribute("aria-invalid");
+    control.removeAttribute("aria-errormessage");
   }
 }
 

@@ -1,10 +1,10 @@
 /** The request form: its values, what is shown in which mode, and its link in the URL's hash. */
 
-import { byId } from "./dom.js";
-import { classNames, isDensity, showCards } from "./cards.js";
+import { byId, say } from "./dom.js";
+import { about, classNames, isDensity, showCards, suggested } from "./cards.js";
 import { EACH, chosenClass } from "./chips.js";
 import { createCondition } from "./condition.js";
-import { clearErrors, showError } from "./field-errors.js";
+import { clearError, clearErrors, showError } from "./field-errors.js";
 import { createImageInput } from "./image-input.js";
 import { moreValues, setMore, showMore } from "./more.js";
 import { createPart } from "./part.js";
@@ -17,7 +17,10 @@ const PLAIN = ["n", "seed", "temperature", "width", "height"];
 export function createForm({ changed, submitted }) {
   const form = byId("request");
   const image = createImageInput(() => refreshPart());
-  const condition = createCondition(() => refresh());
+  const condition = createCondition(() => {
+    clearError("condition");
+    refresh();
+  });
   const part = createPart({ moved: () => refreshPart(), changed: () => changed() });
   let models = [];
   let sending = false;
@@ -56,7 +59,7 @@ export function createForm({ changed, submitted }) {
     models = published;
     const usable = models.filter((candidate) => candidate.status === "admitted");
     const wish = wanted.model ?? chosenModel();
-    showCards(byId("models"), models, usable.some(({ id }) => id === wish) ? wish : usable[0]?.id);
+    showCards(byId("models"), models, usable.some(({ id }) => id === wish) ? wish : suggested(usable)?.id);
     refresh();
   }
 
@@ -65,6 +68,8 @@ export function createForm({ changed, submitted }) {
     byId("submit").textContent = BUTTONS[mode()];
     byId("temperature-shown").textContent = Number(form.elements.temperature.value).toFixed(2);
     byId("size").hidden = mode() !== "draw" || !takesAnySize();
+    say(byId("about"), about(model()));
+    byId("about-fold").hidden = byId("about").hidden;
     image.setModel(model() ?? null);
     condition.show(model(), mode(), { class: wanted[classKey()], tags: wanted.tags });
     refreshPart();
@@ -82,6 +87,8 @@ export function createForm({ changed, submitted }) {
   }
 
   function edited(event) {
+    const field = event.target.closest("[data-field]")?.dataset.field;
+    if (field) clearError(field); // What it said was about what stood there before.
     if (event.target.name === "model") wanted.model = event.target.value;
     if (event.target.name === "class") wanted[classKey()] = event.target.value;
     if (event.target.name === "tag") wanted.tags = chosenTags();

@@ -1,6 +1,7 @@
 /** The image to complete or to score: chosen, dropped, pasted or taken from the samples, and converted to fit. */
 
 import { byId, say } from "./dom.js";
+import { clearError, showError } from "./field-errors.js";
 import { conversions, convert, toPng } from "./preview.js";
 
 const CHOOSE = "PNG, JPEG or WebP. Or drop one here, or paste it.";
@@ -17,11 +18,12 @@ export function createImageInput(changed) {
     try {
       bitmap = await createImageBitmap(chosen);
       file = chosen;
+      clearError("image");
       update();
     } catch {
       file = bitmap = null;
       update();
-      say(byId("file-facts"), `${chosen.name} is not an image that this browser can read. ${CHOOSE}`);
+      showError({ param: "image", message: `${chosen.name} is not an image that this browser can read.` });
     }
   }
 

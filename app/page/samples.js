@@ -3,7 +3,7 @@
 import { imagePath } from "./api.js";
 import { LevelCanvas } from "./canvas.js";
 import { el } from "./dom.js";
-import { atLeast, bits, fixed, nats, percent, rate } from "./format.js";
+import { bits, fixed, nats, percent, rate } from "./format.js";
 import { showReceipt } from "./receipt.js";
 
 /** Answers {putRows(rows), finish(sample), end(job)} for the job's figures in `box`. */
@@ -68,8 +68,9 @@ function createFigure(job, index) {
 }
 
 function levelFacts(sample) {
-  const facts = [hidden(`log-probability${atLeast(sample)}`), el("b", {}, nats(sample.log_prob))];
-  facts.push(el("span", {}, bits(sample.bits_per_dim)));
+  const [more, less] = sample.kind === "bound" ? ["≥ ", "≤ "] : ["", ""];
+  const facts = [hidden("log-probability"), el("b", {}, more + nats(sample.log_prob))];
+  facts.push(el("span", {}, less + bits(sample.bits_per_dim)));
   if ("drawn_log_prob" in sample) facts.push(el("span", {}, `drawn part ${fixed(sample.drawn_log_prob, 2)}`));
   return facts;
 }

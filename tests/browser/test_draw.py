@@ -2,9 +2,10 @@
 
 import re
 
+import httpx
 from playwright.sync_api import Page, expect
 
-from tests.browser.site import GREY, SLOW, SLOW_N, SLOW_SIZE, Site
+from tests.browser.site import GREY, SLOW, SLOW_N, SLOW_SIZE, TAGGED, Site
 from tests.browser.visit import Visit
 from tests.services import wait_until
 
@@ -52,6 +53,36 @@ def test_sample_shows_its_probability_png_and_receipt(visit: Visit, page: Page) 
     expect(dialog).to_contain_text("sha256")
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
+
+
+def test_models_scroll_in_a_list_of_their_own_and_the_rest_of_the_form_stays_near(visit: Visit, page: Page) -> None:
+    page.set_viewport_size({"width": 1280, "height": 900})
+    visit.open(model=TAGGED)
+    models = page.locator("#models")
+    chosen = models.locator(".card:has(:checked)")
+    inside, card = models.bounding_box(), chosen.bounding_box()
+    assert inside is not None and card is not None
+    assert inside["height"] <= 360 and models.evaluate("list => list.scrollHeight > list.clientHeight")
+    assert inside["y"] <= card["y"] and card["y"] + card["height"] <= inside["y"] + inside["height"] + 1
+    assert page.evaluate("scrollY") == 0
+
+
+def test_the_first_choice_is_the_fastest_of_those_told_no_more_than_a_class(
+    visit: Visit, page: Page, site: Site
+) -> None:
+    visit.open()
+    published = httpx.get(f"{site.url}v1/models").json()["data"]
+    plain = [m for m in published if m["status"] == "admitted" and m["conditioning"]["kind"] in ("none", "class")]
+    fastest = max((m for m in plain if m["image"]["num_levels"]), key=lambda m: m["pixels_per_second"])
+    expect(page.locator("input[name=model]:checked")).to_have_value(fastest["id"])
+
+
+def test_what_is_known_of_a_model_stands_in_a_fold(visit: Visit, page: Page, site: Site) -> None:
+    visit.open(model=GREY)
+    page.get_by_text("About this model").click()
+    model = httpx.get(f"{site.url}v1/models/{GREY}").json()
+    expect(page.locator("#about")).to_contain_text(model["description"])
+    expect(page.locator("#about")).to_contain_text(model["training"]["license"])
 
 
 def test_cancel(visit: Visit, page: Page) -> None:

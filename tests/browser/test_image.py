@@ -110,6 +110,9 @@ def test_score_under_every_class(visit: Visit, page: Page) -> None:
 def test_file_that_is_no_image(visit: Visit, page: Page) -> None:
     visit.open(mode="score", model=BINARY)
     choose(page, b"hello", "notes.txt")
-    expect(page.locator("#file-facts")).to_contain_text("notes.txt is not an image")
+    expect(visit.error("image")).to_contain_text("notes.txt is not an image")
     visit.submit()
     expect(visit.error("image")).to_have_text("Choose an image first.")
+    choose(page, png(np.zeros((SIZE, SIZE), np.uint8)))
+    expect(visit.error("image")).to_be_hidden()
+    assert page.locator("#file").get_attribute("aria-invalid") is None
