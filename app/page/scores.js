@@ -2,7 +2,7 @@
 
 import { jobPath } from "./api.js";
 import { el } from "./dom.js";
-import { atLeast, bits, fixed, nats, percent } from "./format.js";
+import { bits, bounds, fixed, nats, percent } from "./format.js";
 
 export function showScores(box, job) {
   box.replaceChildren(...job.result.map((score, index) => showScore(job, score, index)));
@@ -11,9 +11,10 @@ export function showScores(box, job) {
 function showScore(job, score, index) {
   if (score.kind === "density") return showDensity(job, score, index);
   const one = job.request.condition ? "log p(image | class)" : "log p(image)";
-  const label = (score.classes ? "log p(image), all classes equally likely" : one) + atLeast(score);
-  const parts = [el("p", { class: "score-figure" }, el("span", {}, label), el("b", {}, nats(score.log_prob)),
-    el("span", {}, bits(score.bits_per_dim)))];
+  const label = score.classes ? "log p(image), all classes equally likely" : one;
+  const [more, less] = bounds(score);
+  const parts = [el("p", { class: "score-figure" }, el("span", {}, label), el("b", {}, more + nats(score.log_prob)),
+    el("span", {}, less + bits(score.bits_per_dim)))];
   if (typeof score.percentile === "number") {
     parts.push(el("p", {}, `More probable than ${percent(score.percentile / 100)} of the test images.`));
   }
