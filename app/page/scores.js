@@ -18,7 +18,7 @@ function showScore(job, score, index) {
   if (typeof score.percentile === "number") {
     parts.push(el("p", {}, `More probable than ${percent(score.percentile / 100)} of the test images.`));
   }
-  if (score.classes) parts.push(classTable(score.classes));
+  if (score.classes) parts.push(classTable(score.classes, more));
   if (job.request.per_pixel) parts.push(map(job, index));
   return el("section", { class: "score", "aria-label": `Score of image ${index + 1}` }, ...parts);
 }
@@ -37,11 +37,11 @@ function showDensity(job, score, index) {
   return el("section", { class: "score", "aria-label": `Score of image ${index + 1}` }, ...parts);
 }
 
-function classTable(classes) {
+function classTable(classes, more) {
   const rows = classes.map(({ name, log_prob: logProb, percentile, posterior }) => {
     const bar = el("span", { class: "bar", "aria-hidden": "true" });
     bar.style.setProperty("--share", posterior);
-    const figures = [fixed(logProb, 2), String(Math.round(percentile))].map((text) => el("td", {}, text));
+    const figures = [more + fixed(logProb, 2), String(Math.round(percentile))].map((text) => el("td", {}, text));
     return el("tr", {}, el("th", { scope: "row" }, name), ...figures, el("td", {}, percent(posterior), bar));
   });
   const columns = ["class", "log p (nats)", "percentile", "p(class | image)"];

@@ -43,6 +43,7 @@ function setStop(stop) {
 }
 
 function onKey(event) {
+  if (event.altKey || event.ctrlKey || event.metaKey) return; // The browser's own.
   const seen = inSight();
   const at = seen.indexOf(event.target);
   const steps = { ArrowRight: at + 1, ArrowDown: at + 1, ArrowLeft: at - 1, ArrowUp: at - 1, Home: 0, End: -1 };
@@ -58,7 +59,7 @@ const boxes = () => [...byId("tag-list").querySelectorAll("input")];
 
 export const chosenTags = () => boxes().filter((box) => box.checked).map((box) => box.value);
 
-// Enter would send the form.
 byId("tag-list").addEventListener("focusin", (event) => setStop(event.target));
 byId("tag-list").addEventListener("keydown", onKey);
+// Enter would send the form.
 byId("tag-search").addEventListener("keydown", (event) => event.key === "Enter" && event.preventDefault());

@@ -134,10 +134,11 @@ def test_a_bound_on_a_score_is_shown_as_one(visit: Visit, page: Page) -> None:
         route.fulfill(body=re.sub(r'"kind": ?"exact"', '"kind": "bound"', answer.text), content_type="application/json")
 
     page.route(re.compile(r"/v1/jobs/\w+$"), told)
-    visit.open(mode="score", model=BINARY)
+    visit.open(mode="score", model=GREY)
     choose(page, png(np.zeros((SIZE, SIZE), np.uint8)))
     visit.submit()
     score = page.get_by_role("region", name="Score of image 1")
+    expect(score.locator("tbody td:nth-child(2)")).to_have_text([re.compile(r"^≥ −\d+\.\d\d$")] * 3)
     expect(score.locator("b")).to_have_text(re.compile(r"^≥ −\d+\.\d\d nats$"))
     expect(score).to_contain_text(re.compile(r"≤ \d+\.\d{3} bits/dim"))
 
