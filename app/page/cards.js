@@ -11,26 +11,30 @@ export function showCards(box, models, chosen) {
   }
   const sorted = [...models].sort((a, b) => isRefused(a) - isRefused(b));
   box.replaceChildren(...sorted.map((model, index) => card(model, `model-${index}`, model.id === chosen)));
-  bringIntoView(box);
+  showChosen(box);
 }
 
 /** The model to begin with: of those that need be told no more than a class, and so show well at once, the fastest. */
 export function suggested(models) {
   const plain = models.filter((model) => !isDensity(model) && ["none", "class"].includes(model.conditioning.kind));
   const speed = (model) => model.pixels_per_second ?? 0;
-  return [...(plain.length > 0 ? plain : models)].sort((a, b) => speed(b) - speed(a))[0];
+  return [...plain].sort((a, b) => speed(b) - speed(a))[0] ?? models[0];
 }
 
-/** Within the list, which scrolls by itself; the page stays where it is. */
-function bringIntoView(box) {
-  const shown = box.querySelector(":checked")?.closest(".card");
-  if (shown) box.scrollTop = shown.offsetTop - (box.clientHeight - shown.offsetHeight) / 2;
+/** Scrolls the list, which does so by itself, until the chosen card is in sight; the page stays where it is. */
+export function showChosen(box) {
+  const chosen = box.querySelector(":checked")?.closest(".card");
+  if (!chosen) return;
+  const above = chosen.offsetTop - box.scrollTop;
+  if (above >= 0 && above + chosen.offsetHeight <= box.clientHeight) return;
+  box.scrollTop = chosen.offsetTop - (box.clientHeight - chosen.offsetHeight) / 2;
 }
 
 /** What is known of the chosen model beside its figures. */
 export function about(model) {
-  const license = model?.training?.license;
-  return [model?.description, license && `Licence of the images: ${license}.`].filter(Boolean).join(" ");
+  const { data, license } = model?.training ?? {};
+  const told = [data && `Trained on ${data}.`, license && `Licence of the images: ${license}.`];
+  return [model?.description, ...told].filter(Boolean).join(" ");
 }
 
 const isRefused = (model) => model.status !== "admitted";

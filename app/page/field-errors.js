@@ -24,10 +24,22 @@ export function clearError(field) {
 }
 
 /** Shows an ApiError where it belongs and moves the focus there. */
-export function showError(error) {
+export const showError = (error) => showErrors([error]);
+
+/** Shows them all, in the order of the form; the focus moves to the first. */
+export function showErrors(errors) {
+  const [first] = errors.map(place);
+  first?.focus();
+}
+
+/** Writes an error at its field; the control to begin the repair with. */
+function place(error) {
   const name = error.param.split(/[./[]/)[0];
   const field = SAME_PLACE[name] ?? name;
-  if (!FIELDS.includes(field)) return say(byId("error-form"), error.message);
+  if (!FIELDS.includes(field)) {
+    say(byId("error-form"), error.message);
+    return null;
+  }
   say(byId(`error-${field}`), error.message);
   const fold = byId(`error-${field}`).closest("details");
   if (fold !== null) fold.open = true;
@@ -36,5 +48,5 @@ export function showError(error) {
     control.setAttribute("aria-invalid", "true");
     control.setAttribute("aria-errormessage", `error-${field}`);
   }
-  (controls.find((control) => control.checked) ?? controls[0])?.focus();
+  return controls.find((control) => control.checked) ?? controls[0];
 }

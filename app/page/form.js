@@ -1,10 +1,10 @@
 /** The request form: its values, what is shown in which mode, and its link in the URL's hash. */
 
 import { byId, say } from "./dom.js";
-import { about, classNames, isDensity, showCards, suggested } from "./cards.js";
+import { about, classNames, isDensity, showCards, showChosen, suggested } from "./cards.js";
 import { EACH, chosenClass } from "./chips.js";
 import { createCondition } from "./condition.js";
-import { clearError, clearErrors, showError } from "./field-errors.js";
+import { clearError, clearErrors, showErrors } from "./field-errors.js";
 import { createImageInput } from "./image-input.js";
 import { moreValues, setMore, showMore } from "./more.js";
 import { createPart } from "./part.js";
@@ -21,7 +21,13 @@ export function createForm({ changed, submitted }) {
     clearError("condition");
     refresh();
   });
-  const part = createPart({ moved: () => refreshPart(), changed: () => changed() });
+  const part = createPart({
+    moved: () => {
+      clearPart();
+      refreshPart();
+    },
+    changed: () => changed(),
+  });
   let models = [];
   let sending = false;
   const wanted = { scored: EACH };
@@ -87,9 +93,11 @@ export function createForm({ changed, submitted }) {
   }
 
   function edited(event) {
-    const field = event.target.closest("[data-field]")?.dataset.field;
-    if (field) clearError(field); // What it said was about what stood there before.
-    if (event.target.name === "model") wanted.model = event.target.value;
+    clearErrorsOf(event.target);
+    if (event.target.name === "model") {
+      wanted.model = event.target.value;
+      showChosen(byId("models"));
+    }
     if (event.target.name === "class") wanted[classKey()] = event.target.value;
     if (event.target.name === "tag") wanted.tags = chosenTags();
     refresh();
@@ -106,9 +114,8 @@ export function createForm({ changed, submitted }) {
     clearErrors();
     try {
       const [asked, file] = [{ ...values(), told: await condition.toSend() }, await image.toSend(part.hole)];
-      const message = condition.missing();
-      const fault = message ? { param: "condition", message } : findFault(asked, file);
-      if (fault) showError(fault);
+      const faults = findFaults(asked, file, condition.missing());
+      if (faults.length > 0) showErrors(faults);
       else await submitted(asked, file);
     } finally {
       sending = false;
@@ -119,6 +126,7 @@ export function createForm({ changed, submitted }) {
   form.addEventListener("change", changed); // Not at every step of a slider: browsers limit how often a URL changes.
   form.addEventListener("submit", submit);
   byId("new-seed").addEventListener("click", () => {
+    clearError("seed");
     newSeed();
     changed();
   });
@@ -127,12 +135,28 @@ export function createForm({ changed, submitted }) {
 
 const chosenModel = () => document.querySelector("input[name=model]:checked")?.value;
 
-/** What cannot even be sent; everything else is for the service to judge. */
-function findFault(values, file) {
-  if (!values.model) return { param: "model", message: "No model is ready yet." };
-  if (values.mode !== "draw" && !file) return { param: "image", message: "Choose an image first." };
+/** What an error said was about what stood there before; with another model or mode, everything is another matter. */
+function clearErrorsOf(control) {
+  if (["model", "mode"].includes(control.name)) return clearErrors();
+  const field = control.closest("[data-field]")?.dataset.field;
+  if (field === "rows") clearPart();
+  else if (field) clearError(field);
+}
+
+/** A hole that is too large to be swept is told at the sweeps. */
+function clearPart() {
+  clearError("rows");
+  clearError("sweeps");
+}
+
+/** What cannot even be sent, in the form's order; everything else is for the service to judge. */
+function findFaults(values, file, missing) {
+  const faults = [];
+  if (!values.model) faults.push({ param: "model", message: "No model is ready yet." });
+  if (values.mode !== "draw" && !file) faults.push({ param: "image", message: "Choose an image first." });
+  if (missing) faults.push({ param: "condition", message: missing });
   if (values.mode !== "score" && !/^\d+$/.test(values.seed)) {
-    return { param: "seed", message: "A seed is a whole number, 0 or more." };
+    faults.push({ param: "seed", message: "A seed is a whole number, 0 or more." });
   }
-  return null;
+  return faults;
 }

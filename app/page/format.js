@@ -16,8 +16,8 @@ export function fixed(value, decimals) {
 
 export const nats = (value) => `${fixed(value, 2)} nats`;
 export const rate = (value) => `${fixed(value, 3)} bit/px`;
-/** What stands before the log-probability of a model that knows only a bound on it. */
-export const atLeast = ({ kind }) => (kind === "bound" ? ", at least" : "");
+/** What stands before the log-probability and before the bits/dim of a model that knows only a bound on them. */
+export const bounds = ({ kind }) => (kind === "bound" ? ["≥ ", "≤ "] : ["", ""]);
 export const bits = (value) => `${fixed(value, 3)} bits/dim`;
 
 export function percent(share) {

@@ -2,9 +2,15 @@
 
 import { byId, say } from "./dom.js";
 import { clearError, showError } from "./field-errors.js";
-import { conversions, convert, toPng } from "./preview.js";
+import { conversions, convert, meanLuma, toPng } from "./preview.js";
 
 const CHOOSE = "PNG, JPEG or WebP. Or drop one here, or paste it.";
+
+/** The mean from which on an image counts as mostly light. */
+const LIGHT = 0.6;
+
+/** MNIST and its family are white on black; other data may be as light as the image. */
+const knowsDark = (model) => (model.training?.data ?? "").includes("MNIST");
 
 /** Calls `changed` when `preview` has changed. */
 export function createImageInput(changed) {
@@ -32,6 +38,7 @@ export function createImageInput(changed) {
     done = bitmap && model ? conversions(bitmap, model.image, invert) : [];
     preview = bitmap && model ? convert(bitmap, model.image, invert) : null;
     byId("invert-line").hidden = bitmap === null;
+    byId("invert-hint").hidden = invert || preview === null || !knowsDark(model) || meanLuma(preview) <= LIGHT;
     const size = bitmap && `${file.name}, ${bitmap.width} × ${bitmap.height}`;
     say(byId("file-facts"), !bitmap ? CHOOSE : done.length === 0 ? size : `${size}; ${done.join(", ")} for the model`);
     changed();

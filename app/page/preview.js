@@ -34,6 +34,13 @@ export function convert(bitmap, shape, invert) {
   return image;
 }
 
+/** From 0, black, to 1, white. */
+export function meanLuma({ data }) {
+  let sum = 0;
+  for (let at = 0; at < data.length; at += 4) sum += luma(data, at);
+  return sum / (255 * (data.length / 4));
+}
+
 /** Shows `image` on a canvas; a `hole` in it stays transparent. */
 export function showKept(canvas, image, hole = null) {
   canvas.width = image.width;

@@ -3,7 +3,7 @@
 import { imagePath } from "./api.js";
 import { LevelCanvas } from "./canvas.js";
 import { el } from "./dom.js";
-import { bits, fixed, nats, percent, rate } from "./format.js";
+import { bits, bounds, fixed, nats, percent, rate } from "./format.js";
 import { showReceipt } from "./receipt.js";
 
 /** Answers {putRows(rows), finish(sample), end(job)} for the job's figures in `box`. */
@@ -68,7 +68,7 @@ function createFigure(job, index) {
 }
 
 function levelFacts(sample) {
-  const [more, less] = sample.kind === "bound" ? ["≥ ", "≤ "] : ["", ""];
+  const [more, less] = bounds(sample);
   const facts = [hidden("log-probability"), el("b", {}, more + nats(sample.log_prob))];
   facts.push(el("span", {}, less + bits(sample.bits_per_dim)));
   if ("drawn_log_prob" in sample) facts.push(el("span", {}, `drawn part ${fixed(sample.drawn_log_prob, 2)}`));

@@ -2,7 +2,7 @@
 
 import { jobPath } from "./api.js";
 import { el } from "./dom.js";
-import { atLeast, bits, fixed, nats, percent } from "./format.js";
+import { bits, bounds, fixed, nats, percent } from "./format.js";
 
 export function showScores(box, job) {
   box.replaceChildren(...job.result.map((score, index) => showScore(job, score, index)));
@@ -11,13 +11,14 @@ export function showScores(box, job) {
 function showScore(job, score, index) {
   if (score.kind === "density") return showDensity(job, score, index);
   const one = job.request.condition ? "log p(image | class)" : "log p(image)";
-  const label = (score.classes ? "log p(image), all classes equally likely" : one) + atLeast(score);
-  const parts = [el("p", { class: "score-figure" }, el("span", {}, label), el("b", {}, nats(score.log_prob)),
-    el("span", {}, bits(score.bits_per_dim)))];
+  const label = score.classes ? "log p(image), all classes equally likely" : one;
+  const [more, less] = bounds(score);
+  const parts = [el("p", { class: "score-figure" }, el("span", {}, label), el("b", {}, more + nats(score.log_prob)),
+    el("span", {}, less + bits(score.bits_per_dim)))];
   if (typeof score.percentile === "number") {
     parts.push(el("p", {}, `More probable than ${percent(score.percentile / 100)} of the test images.`));
   }
-  if (score.classes) parts.push(classTable(score.classes));
+  if (score.classes) parts.push(classTable(score.classes, more));
   if (job.request.per_pixel) parts.push(map(job, index));
   return el("section", { class: "score", "aria-label": `Score of image ${index + 1}` }, ...parts);
 }
@@ -36,11 +37,11 @@ function showDensity(job, score, index) {
   return el("section", { class: "score", "aria-label": `Score of image ${index + 1}` }, ...parts);
 }
 
-function classTable(classes) {
+function classTable(classes, more) {
   const rows = classes.map(({ name, log_prob: logProb, percentile, posterior }) => {
     const bar = el("span", { class: "bar", "aria-hidden": "true" });
     bar.style.setProperty("--share", posterior);
-    const figures = [fixed(logProb, 2), String(Math.round(percentile))].map((text) => el("td", {}, text));
+    const figures = [more + fixed(logProb, 2), String(Math.round(percentile))].map((text) => el("td", {}, text));
     return el("tr", {}, el("th", { scope: "row" }, name), ...figures, el("td", {}, percent(posterior), bar));
   });
   const columns = ["class", "log p (nats)", "percentile", "p(class | image)"];

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.browser.site import BINARY, LARGER, PORTRAITS, TAGGED, Site
+from tests.browser.site import BINARY, LARGER, PORTRAITS, TAGGED, TAGS, Site
 from tests.browser.visit import Visit
 
 SIDE = 8
@@ -54,6 +54,50 @@ def test_tags_are_searched_chosen_and_drawn(visit: Visit, page: Page, site: Site
     expect(page.get_by_role("checkbox", name="round")).not_to_be_checked()
     visit.wait_for("succeeded")
     assert visit.pixels() == drawn
+
+
+def test_all_tags_are_one_tab_stop_within_which_arrows_move(visit: Visit, page: Page) -> None:
+    visit.open(model=TAGGED, tags="round")
+    press, tag = page.keyboard.press, {name: page.get_by_role("checkbox", name=name) for name in TAGS}
+    expect(page.get_by_role("group", name="Tags to choose from")).to_have_accessible_description(
+        re.compile("Arrow keys")
+    )
+    page.get_by_label("Find tags").focus()
+    press("Tab")
+    expect(tag["round"]).to_be_focused()  # the first that is chosen
+    press("ArrowRight")
+    expect(tag["small & light"]).to_be_focused()
+    press("Space")
+    press("ArrowRight")
+    expect(tag["red"]).to_be_focused()
+    press("Enter")
+    expect(page.locator("#tags-chosen")).to_have_text("Chosen: red, round, small & light")
+    expect(page.locator("#result-title")).to_have_text("Nothing drawn yet")
+    press("ArrowUp")
+    expect(tag["small & light"]).to_be_focused()
+    press("Home")
+    expect(tag["red"]).to_be_focused()
+    press("End")
+    press("Enter")
+    expect(tag["small & light"]).not_to_be_checked()
+    press("Tab")
+    expect(page.locator("#n")).to_be_focused()
+    press("Shift+Tab")
+    expect(tag["small & light"]).to_be_focused()  # where it was left
+    page.get_by_label("Find tags").fill("ro")  # which hides it
+    press("Tab")
+    press("Tab")
+    expect(page.locator("#n")).to_be_focused()
+    press("Shift+Tab")
+    assert page.evaluate("document.activeElement.name") == "tag"
+
+
+def test_an_unreadable_file_is_an_error_of_the_condition(visit: Visit, page: Page) -> None:
+    visit.open(model=PORTRAITS)
+    page.locator("#like-file").set_input_files({"name": "notes.txt", "mimeType": "text/plain", "buffer": b"hello"})
+    expect(visit.error("condition")).to_have_text("notes.txt is not an image that this browser can read.")
+    choose(page, "like", 1)
+    expect(visit.error("condition")).to_be_hidden()
 
 
 def test_images_are_drawn_like_another(visit: Visit, page: Page, site: Site) -> None:

@@ -1,11 +1,13 @@
 """Drawing: rows appear while they are drawn, seeds reproduce, jobs are canceled, resumed and found again."""
 
 import re
+from typing import Any
 
 import httpx
-from playwright.sync_api import Page, expect
+import pytest
+from playwright.sync_api import Page, Route, expect
 
-from tests.browser.site import GREY, SLOW, SLOW_N, SLOW_SIZE, TAGGED, Site
+from tests.browser.site import BINARY, COLOUR, DENSITY, GREY, LARGER, PORTRAITS, SLOW, SLOW_N, SLOW_SIZE, TAGGED, Site
 from tests.browser.visit import Visit
 from tests.services import wait_until
 
@@ -62,19 +64,35 @@ def test_models_scroll_in_a_list_of_their_own_and_the_rest_of_the_form_stays_nea
     chosen = models.locator(".card:has(:checked)")
     inside, card = models.bounding_box(), chosen.bounding_box()
     assert inside is not None and card is not None
-    assert inside["height"] <= 360 and models.evaluate("list => list.scrollHeight > list.clientHeight")
+    assert inside["height"] <= 330 and models.evaluate("list => list.scrollHeight > list.clientHeight")
     assert inside["y"] <= card["y"] and card["y"] + card["height"] <= inside["y"] + inside["height"] + 1
     assert page.evaluate("scrollY") == 0
 
 
-def test_the_first_choice_is_the_fastest_of_those_told_no_more_than_a_class(
-    visit: Visit, page: Page, site: Site
-) -> None:
+@pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])
+def test_the_chosen_model_and_the_button_are_in_sight(visit: Visit, page: Page, width: int, height: int) -> None:
+    page.set_viewport_size({"width": width, "height": height})
+    visit.open(model=DENSITY)
+    for model in (TAGGED, BINARY):  # the last and the first of the list; a script's click scrolls nothing
+        page.locator(f"input[value={model}]").evaluate("input => input.click()")
+        expect(visit.card(model)).to_be_in_viewport(ratio=1)
+        expect(page.locator("#submit")).to_be_in_viewport(ratio=1)
+        assert page.evaluate("scrollY") == 0
+    page.locator("#seed").focus()
+    above = """() => {
+        const [seed, foot] = ["#seed", ".foot"].map(name => document.querySelector(name).getBoundingClientRect());
+        return seed.bottom <= foot.top;
+    }"""
+    page.wait_for_function(above)  # the page scrolls smoothly
+
+
+def test_the_first_choice_is_the_fastest_of_those_told_no_more_than_a_class(visit: Visit, page: Page) -> None:
+    speeds = {GREY: 3e5, BINARY: 2e5, DENSITY: 9e5, TAGGED: 8e5, PORTRAITS: 7e5, LARGER: 6e5}
+    visit.tell_of_models(lambda model: model.update(pixels_per_second=speeds.get(model["id"], 1e5)))
     visit.open()
-    published = httpx.get(f"{site.url}v1/models").json()["data"]
-    plain = [m for m in published if m["status"] == "admitted" and m["conditioning"]["kind"] in ("none", "class")]
-    fastest = max((m for m in plain if m["image"]["num_levels"]), key=lambda m: m["pixels_per_second"])
-    expect(page.locator("input[name=model]:checked")).to_have_value(fastest["id"])
+    expect(page.locator("input[name=model]:checked")).to_have_value(GREY)
+    visit.open(model=BINARY)  # a link's own wish goes before
+    expect(page.locator("input[name=model]:checked")).to_have_value(BINARY)
 
 
 def test_what_is_known_of_a_model_stands_in_a_fold(visit: Visit, page: Page, site: Site) -> None:
@@ -83,6 +101,65 @@ def test_what_is_known_of_a_model_stands_in_a_fold(visit: Visit, page: Page, sit
     model = httpx.get(f"{site.url}v1/models/{GREY}").json()
     expect(page.locator("#about")).to_contain_text(model["description"])
     expect(page.locator("#about")).to_contain_text(model["training"]["license"])
+
+
+def test_where_a_model_comes_from_is_told_as_far_as_it_is_known(visit: Visit, page: Page) -> None:
+    def known(model: dict[str, Any]) -> None:
+        model["training"] = {"data": "<b>digits</b>", "license": "CC0"} if model["id"] == GREY else None
+        model["description"] = "Of digits." if model["id"] == GREY else None
+
+    visit.tell_of_models(known)
+    visit.open(model=GREY)
+    page.get_by_text("About this model").click()
+    expect(page.locator("#about")).to_have_text("Of digits. Trained on <b>digits</b>. Licence of the images: CC0.")
+    visit.card(BINARY).click()
+    expect(page.get_by_text("About this model")).to_be_hidden()
+
+
+def test_a_card_says_what_its_figure_is(visit: Visit, page: Page) -> None:
+    def chain(model: dict[str, Any]) -> None:
+        if model["id"] == COLOUR:
+            model["likelihood"]["kind"] = "bound"
+
+    visit.tell_of_models(chain)
+    visit.open()
+    cost = "on 100 test images, lower is better"
+    expect(visit.card(BINARY)).to_contain_text(f"48.00 ± 1.00 nats an image {cost}")
+    expect(visit.card(BINARY)).not_to_contain_text("−")
+    expect(visit.card(GREY)).to_contain_text(f"1.000 ± 0.100 bits/dim {cost}")
+    expect(visit.card(GREY)).not_to_contain_text("≤")
+    expect(visit.card(COLOUR)).to_contain_text(f"≤ 1.000 ± 0.100 bits/dim {cost}")
+    expect(visit.card(DENSITY)).to_contain_text(
+        "1.500 ± 0.100 bit/px of a density on 100 test images, higher is better"
+    )
+
+
+def test_a_bound_is_shown_as_one(visit: Visit, page: Page) -> None:
+    """The job is one of an exact model, told as if a chain of two nets had drawn it."""
+    visit.draw(model=BINARY, n=1, seed=1)
+    facts = page.locator(".sample-facts")
+    assert "≥" not in facts.inner_text() and "≤" not in facts.inner_text()
+
+    def told(route: Route) -> None:
+        answer = httpx.get(route.request.url)
+        route.fulfill(
+            body=re.sub(r'"kind": ?"exact"', '"kind": "bound"', answer.text),
+            content_type=answer.headers["content-type"],
+        )
+
+    page.route(re.compile("/v1/jobs/"), told)
+    page.reload()
+    visit.wait_for("succeeded")
+    expect(facts.locator("b")).to_have_text(re.compile(r"^≥ −\d+\.\d\d nats$"))
+    expect(facts.locator("span").nth(1)).to_have_text(re.compile(r"^≤ \d\.\d{3} bits/dim$"))
+
+
+def test_what_is_promised_has_its_conditions(visit: Visit, page: Page) -> None:
+    visit.open()
+    promise = "Images drawn one pixel at a time, each with its exact probability or a bound on it."
+    expect(page.locator(".masthead p")).to_have_text(promise)
+    expect(page.locator("meta[name=description]")).to_have_attribute("content", promise)
+    expect(page.locator("#result-facts")).to_contain_text("wherever the profile in their receipt is the same")
 
 
 def test_cancel(visit: Visit, page: Page) -> None:

@@ -3,9 +3,10 @@
 import re
 
 import httpx
+import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.site import BINARY, GREY, Site
+from tests.browser.site import BINARY, GREY, LARGER, Site
 from tests.browser.visit import Visit
 
 REFUSED = "the server responded with a status of 4"
@@ -32,6 +33,21 @@ def test_seed_that_is_no_number(visit: Visit, page: Page) -> None:
     expect(visit.error("seed")).to_have_text("A seed is a whole number, 0 or more.")
 
 
+def test_all_that_is_wrong_is_told_at_once_and_the_first_takes_the_focus(visit: Visit, page: Page) -> None:
+    visit.open(mode="complete", model=LARGER, seed="twelve")
+    visit.submit()
+    expect(visit.error("image")).to_have_text("Choose an image first.")
+    expect(visit.error("condition")).to_contain_text("Choose a file for the map")
+    expect(visit.error("seed")).to_have_text("A seed is a whole number, 0 or more.")
+    expect(page.locator("#file")).to_be_focused()
+    page.get_by_role("button", name="New seed").click()
+    expect(visit.error("seed")).to_be_hidden()
+    assert page.locator("#seed").get_attribute("aria-invalid") is None
+    visit.card(BINARY).click()  # of another model the rest is not true either
+    expect(page.locator("[aria-invalid]")).to_have_count(0)
+    expect(page.locator("#request .error").filter(visible=True)).to_have_count(0)
+
+
 def test_seed_that_is_too_large(visit: Visit, page: Page) -> None:
     visit.allow(REFUSED)
     visit.open(model=GREY, seed=2**64)
@@ -56,6 +72,23 @@ def test_deleted_job_is_said_to_be_gone(visit: Visit, page: Page, site: Site) ->
     page.reload()
     expect(page.locator("#job-error")).to_contain_text("has expired or was deleted")
     expect(page.locator("#recent-section")).to_be_hidden()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_tables_of_the_reference_keep_words_whole_and_fit(visit: Visit, page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    for address in ("errors", "docs"):
+        page.goto(f"{visit.url}{address}")
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        # A word that is broken has a box a line.
+        broken = page.locator("th, td:first-child code, tr td:nth-child(2):not(:last-child) > code").evaluate_all(
+            """all => all.filter(node => {
+                const text = document.createRange();
+                text.selectNodeContents(node);
+                return new Set([...text.getClientRects()].map(box => box.top)).size > 1;
+            }).map(node => node.textContent)"""
+        )
+        assert broken == []
 
 
 def test_service_that_cannot_be_reached(visit: Visit, page: Page) -> None:

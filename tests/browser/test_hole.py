@@ -122,6 +122,8 @@ def test_what_is_too_large_to_be_swept_is_said_at_the_sweeps(visit: Visit, page:
     visit.submit()
     expect(visit.error("sweeps")).to_contain_text("the box around a hole that is swept may have at most 32x32")
     assert page.evaluate("document.activeElement.id") == "sweeps"
+    page.get_by_label("Wide", exact=True).fill("30")
+    expect(visit.error("sweeps")).to_be_hidden()
 
 
 def test_a_swept_image_is_shown_as_it_ended_whatever_was_told_of_it(visit: Visit, page: Page) -> None:

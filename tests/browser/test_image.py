@@ -2,10 +2,12 @@
 
 import io
 import re
+from typing import Any
 
+import httpx
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.site import BINARY, GREY
 from tests.browser.visit import Visit
@@ -71,6 +73,33 @@ def test_any_image_is_converted_and_said_so(visit: Visit, page: Page) -> None:
         assert sent.size == (SIZE, SIZE)
 
 
+def test_a_light_image_for_a_model_of_white_on_black_is_told_of(visit: Visit, page: Page) -> None:
+    def of_digits(model: dict[str, Any]) -> None:
+        if model["id"] == BINARY:
+            model["training"]["data"] = "MNIST, binarised"
+
+    visit.tell_of_models(of_digits)
+    visit.open(mode="score", model=BINARY)
+    hint, invert = page.get_by_text("Mostly light"), page.get_by_role("checkbox", name="Invert")
+    paper = np.full((SIZE, SIZE), 255, np.uint8)
+    paper[2:6, 4] = 0
+    choose(page, png(paper))
+    expect(hint).to_be_visible()
+    expect(invert).to_have_accessible_description(re.compile("Mostly light"))
+    expect(invert).not_to_be_checked()
+    invert.check()
+    expect(hint).to_be_hidden()
+    invert.uncheck()
+    expect(hint).to_be_visible()
+    visit.card(GREY).click()  # nobody said of what: perhaps of light images
+    expect(hint).to_be_hidden()
+    visit.card(BINARY).click()
+    expect(hint).to_be_visible()
+    choose(page, png(255 - paper), "dark.png")
+    expect(page.locator("#file-facts")).to_contain_text("dark.png")
+    expect(hint).to_be_hidden()
+
+
 def test_dropped_file_is_taken(visit: Visit, page: Page) -> None:
     visit.open(mode="score", model=BINARY)
     transfer = page.evaluate_handle(
@@ -95,6 +124,23 @@ def test_score_says_nats_bits_and_percentile(visit: Visit, page: Page) -> None:
     expect(score).to_contain_text(re.compile(r"More probable than (< |> )?\d+ % of the test images"))
     natural = "image => image.decode().then(() => [image.naturalWidth, image.naturalHeight])"
     assert score.get_by_role("img", name="Map").evaluate(natural) == [SIZE, SIZE]
+
+
+def test_a_bound_on_a_score_is_shown_as_one(visit: Visit, page: Page) -> None:
+    """The job is one of an exact model, told as if it were of a chain of two nets."""
+
+    def told(route: Route) -> None:
+        answer = httpx.get(route.request.url)
+        route.fulfill(body=re.sub(r'"kind": ?"exact"', '"kind": "bound"', answer.text), content_type="application/json")
+
+    page.route(re.compile(r"/v1/jobs/\w+$"), told)
+    visit.open(mode="score", model=GREY)
+    choose(page, png(np.zeros((SIZE, SIZE), np.uint8)))
+    visit.submit()
+    score = page.get_by_role("region", name="Score of image 1")
+    expect(score.locator("tbody td:nth-child(2)")).to_have_text([re.compile(r"^≥ −\d+\.\d\d$")] * 3)
+    expect(score.locator("b")).to_have_text(re.compile(r"^≥ −\d+\.\d\d nats$"))
+    expect(score).to_contain_text(re.compile(r"≤ \d+\.\d{3} bits/dim"))
 
 
 def test_score_under_every_class(visit: Visit, page: Page) -> None:

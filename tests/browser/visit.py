@@ -1,9 +1,11 @@
 """One visitor: the page, what a person does on it, and what the browser complained of meanwhile."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
-from playwright.sync_api import ConsoleMessage, Locator, Page, Request, expect
+import httpx
+from playwright.sync_api import ConsoleMessage, Locator, Page, Request, Route, expect
 
 
 class Visit:
@@ -29,6 +31,20 @@ class Visit:
         """The page with a form filled in by its link; returns when the models are there."""
         self.page.goto(self.url + "#" + "&".join(f"{name}={value}" for name, value in form.items()))
         expect(self.page.get_by_role("radio", name="damaged")).to_be_visible()
+
+    def tell_of_models(self, change: Callable[[dict[str, Any]], None]) -> None:
+        """What the page is told of each model is first changed in place."""
+
+        def answer(route: Route) -> None:
+            models = httpx.get(f"{self.url}v1/models").json()
+            for model in models["data"]:
+                change(model)
+            route.fulfill(json=models)
+
+        self.page.route("**/v1/models", answer)
+
+    def card(self, model: str) -> Locator:
+        return self.page.locator(f"label:has(input[value={model}])")
 
     def submit(self) -> None:
         self.page.locator("#submit").click()
