@@ -26,6 +26,8 @@ BLOCK_S = 5
 SILENCE_S = BLOCK_S + 5
 COMMAND_S = 5
 TAIL = 256
+# What a listener that is behind reads at a time: it may hold so much while its client is slow.
+BATCH = 16
 TERMINAL = frozenset({"succeeded", "failed", "canceled"})
 
 Position = tuple[int, int]
@@ -155,7 +157,7 @@ class EventFeed:
     async def _after(self, channel: Channel, reached: Position) -> list[Event]:
         if reached >= channel.start:
             return [event for event in channel.tail if position(event.id) > reached]
-        entries = await self._client.xrange(channel.key, f"({reached[0]}-{reached[1]}", "+", count=TAIL)
+        entries = await self._client.xrange(channel.key, f"({reached[0]}-{reached[1]}", "+", count=BATCH)
         return [to_event(entry) for entry in entries]
 
     async def _read(self) -> None:

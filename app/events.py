@@ -27,6 +27,8 @@ router = APIRouter(prefix="/v1/jobs", tags=["Jobs"])
 
 # Below the 30 to 60 s after which proxies cut a silent connection.
 PING_S = 10
+# A client that reads nothing for so long would keep what it was sent in memory for ever; it comes back where it was.
+SEND_S = 30
 
 ENDED: Responses = {204: {"description": "The client has the job's last event already: do not reconnect"}}
 
@@ -35,7 +37,9 @@ class EventsQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     after: str | None = Field(None, description="Like Last-Event-ID, for clients that cannot set it; 0 is the start.")
-    preview: Literal["png"] | None = Field(None, description="Add to each `progress` the images so far, as PNG.")
+    preview: Literal["png"] | None = Field(
+        None, description="Add to each `progress` the images so far, as PNG."
+    )
 
 
 @router.get(
@@ -70,6 +74,7 @@ async def get_events(
     return EventSourceResponse(
         server_sent(services, record, after, query.preview),
         ping=PING_S,
+        send_timeout=SEND_S,
         ping_message_factory=lambda: ServerSentEvent(comment="ping"),
         headers={"Cache-Control": "no-cache"},
         sep="\n",

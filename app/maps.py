@@ -20,7 +20,7 @@ router = APIRouter(
 IfNoneMatch = Annotated[str | None, Header()]
 
 
-@router.get("/{k:int}.npy", summary="A score map (NumPy)", responses=file_answer("application/octet-stream"))
+@router.get("/{k}.npy", summary="A score map (NumPy)", responses=file_answer("application/octet-stream"))
 def get_map_numbers(job_id: str, k: int, services: WithServices, if_none_match: IfNoneMatch = None) -> Response:
     """log p of every sub-pixel in nats, float32 [height, width, channels]; its sum is the image's log p.
 
@@ -36,7 +36,7 @@ def get_map_numbers(job_id: str, k: int, services: WithServices, if_none_match: 
     )
 
 
-@router.get("/{k:int}", summary="A score map (PNG)", responses=file_answer("image/png"))
+@router.get("/{k}", summary="A score map (PNG)", responses=file_answer("image/png"))
 def get_map_picture(job_id: str, k: int, services: WithServices, if_none_match: IfNoneMatch = None) -> Response:
     """-log p of every pixel as grey; the text chunk `scanline-map` says how much black and white are, and in which
     unit. Black is 0 nats, or the least surprising pixel of a density."""

@@ -16,6 +16,8 @@ MULTIPART = "multipart/form-data"
 # The largest field of text is a condition: thousands of numbers, or a small image in base64.
 MAX_FORM_FIELDS = 32
 MAX_FIELD_BYTES = 2**20
+# Each costs the parser, which stops everybody else, far more time and memory than its few bytes.
+MAX_JSON_VALUES = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,9 @@ def parse_json_object(text: bytes | str) -> dict[str, Any]:
 
 def parse_json(text: bytes | str, param: str | None = None) -> Any:
     """JSON as RFC 8259 has it: unlike Python's parser, without NaN and Infinity."""
+    data = text.encode() if isinstance(text, str) else text
+    if sum(map(data.count, (b",", b"[", b"{"))) > MAX_JSON_VALUES:
+        raise ApiError(Code.BODY_TOO_LARGE, f"JSON may hold at most {MAX_JSON_VALUES} values.", param=param)
     try:
         return json.loads(text, parse_constant=refuse_constant)
     except (ValueError, RecursionError) as failure:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, FailFast, Field
 
 from app.condition_schemas import CONDITION, CONDITION_HELP, CONDITION_OR_EACH, PATH
+from app.errors import ApiError, Code
 from app.levels import Fit, Levels
 from app.request_body import Body, parse_json
 from worker.protocol import Precision
@@ -99,6 +100,9 @@ class ScoreJsonFields(ScoreFields):
 def form_fields(body: Body) -> dict[str, Any]:
     """A form's fields, its `condition` read from JSON text; the bare word `each` needs no quotes."""
     fields = dict(body.fields)
+    for name in {"image", "mask"} & fields.keys():
+        message = f"`{name}` came as text; send it as a file: -F {name}=@picture.png, with the @."
+        raise ApiError(Code.INVALID_FIELD, message, param=name)
     condition = fields.get("condition")
     if isinstance(condition, str) and condition != "each":
         fields["condition"] = parse_json(condition, "condition")

@@ -41,7 +41,7 @@ def fingerprint(kind: str, fields: dict[str, Any], *files: bytes) -> str:
 async def submit(request: Request, services: Services, submission: Submission) -> Response:
     """202 with the job, or 200 with the finished job when `Prefer: wait` asks for it and it ends in time."""
     key = headers.idempotency_key(request.headers.get("idempotency-key"))
-    wait_s = headers.wait_preference(request.headers.get("prefer"), services.settings.max_wait_s)
+    wait_s = headers.wait_preference(",".join(request.headers.getlist("prefer")), services.settings.max_wait_s)
     record = await run_in_threadpool(enqueue, services, submission, key)
     answer_headers = {"Location": f"/v1/jobs/{record.id}"}
     if wait_s is not None:

@@ -127,7 +127,8 @@ def open_header(data: bytes, param: str) -> Image.Image:
 def check_kind(image: Image.Image, param: str) -> None:
     if image.mode not in MODES:
         raise not_taken(param, f"has colour mode {image.mode}")
-    if getattr(image, "is_animated", False):
+    # Cameras write a second picture behind a JPEG (MPO), which moves nothing.
+    if getattr(image, "is_animated", False) and image.format != "MPO":
         raise not_taken(param, "is animated")
 
 

@@ -18,7 +18,7 @@ from engine.admission import LogProbMap, NotAdmitted, check_admission, check_cha
 from engine.engine import Engine
 from engine.request import DrawRequest, RowDrawn, Values
 from models.base import Model
-from models.bundle_config import CARD_FILE, BundleConfig, BundleError, ImageShape, read_config
+from models.bundle_config import CARD_FILE, BundleConfig, BundleError, ImageShape, read_config, read_file
 from models.conditioning import ByEmbedding, ByMap
 from models.program import Stage
 from models.strict_json import as_json
@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 DEFAULT_SIZE = (28, 28)
 MAX_SIDE = 64
 MEASURE_S = 0.5
+MAX_CARD_BYTES, MAX_TITLE, MAX_DESCRIPTION = 2**18, 200, 2_000
 
 
 def admit(directory: Path, models: LoadedModels) -> Card:
@@ -206,8 +207,16 @@ def _conditioning(config: BundleConfig) -> dict[str, Any]:
 
 
 def _title_and_description(path: Path) -> tuple[str, str]:
-    """First heading and first paragraph of a model card; empty where it has none."""
-    blocks = path.read_text(encoding="utf-8", errors="replace").split("\n\n") if path.exists() else []
+    """First heading and first paragraph of a model card, cut short; empty where it has none.
+
+    Everybody reads them with every list of models: a link to another file of this machine is refused, and so is a card
+    that is no file or too large (BundleError).
+    """
+    if path.is_symlink():
+        raise BundleError(f"{path.name} is a link")
+    text = read_file(path, MAX_CARD_BYTES).decode(errors="replace") if path.exists() else ""
+    blocks = text.split("\n\n")
     title = next((block.strip().lstrip("# ") for block in blocks if block.startswith("# ")), "")
     paragraphs = (" ".join(block.split()) for block in blocks)
-    return title, next((p for p in paragraphs if p and not p.startswith(("#", "!", "|", "-", "<"))), "")
+    description = next((p for p in paragraphs if p and not p.startswith(("#", "!", "|", "-", "<"))), "")
+    return title[:MAX_TITLE], description[:MAX_DESCRIPTION]

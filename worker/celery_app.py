@@ -13,6 +13,8 @@ _SETTINGS: dict[str, Any] = {
     "task_reject_on_worker_lost": True,
     "worker_prefetch_multiplier": 1,
     "worker_disable_prefetch": False,
+    # After a reconnect it would raise the number of jobs again only as others end, which may take half an hour.
+    "worker_enable_prefetch_count_reduction": False,
     "task_ignore_result": True,
     "task_track_started": False,
     "task_serializer": "json",

@@ -121,3 +121,9 @@ def test_a_model_of_any_size_takes_the_images(client: TestClient, records: Recor
 def test_black_and_white_fits_a_binary_model(client: TestClient, leases: Leases) -> None:
     answer = ask(client, image_file(black_and_white()), rows=2, model="ink", condition="null")
     assert claim(leases, answer).uploads == [(grey() % 2).tobytes()]
+
+
+def test_a_file_that_came_as_text_is_said_to_be_one(client: TestClient) -> None:
+    answer = client.post("/v1/completions", files={"model": (None, "clothes"), "image": (None, "d.png")})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (422, "image")
+    assert "-F image=@picture.png" in answer.json()["detail"]

@@ -62,3 +62,8 @@ def test_without_per_pixel_there_is_no_map(client: TestClient, leases: Leases) -
 def test_a_score_job_has_no_images(client: TestClient, leases: Leases) -> None:
     answer = client.get(f"{scored(client, leases)}/images/0")
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize("path", ["maps/" + "9" * 5000, "maps/" + "9" * 5000 + ".npy", "maps/one"])
+def test_what_is_no_number_of_an_image_is_refused(client: TestClient, leases: Leases, path: str) -> None:
+    assert client.get(f"{scored(client, leases)}/{path}").status_code in (404, 422)

@@ -156,3 +156,10 @@ def test_many_unknown_fields_are_answered_briefly(client: TestClient, names: lis
     assert says in answer.json()["error"]["message"]
     assert answer.json()["error"]["code"] == "unknown_field" and len(answer.text) < 5000
     assert "This request takes: model, " in answer.json()["error"]["message"]
+
+
+def test_json_of_too_many_values_is_refused_before_it_is_parsed(client: TestClient) -> None:
+    text = b'{"model": "ink", "condition": [' + b"[]," * 150_000 + b"7]}"
+    answer = client.post("/v1/samples", content=text, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body_too_large")
+    assert "at most 200000 values" in answer.json()["detail"]

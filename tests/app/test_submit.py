@@ -1,5 +1,6 @@
 """What the three POSTs have in common: idempotency, waiting, limits."""
 
+import json
 from typing import Any
 
 import pytest
@@ -84,3 +85,9 @@ def test_a_form_that_does_not_parse_is_malformed(client: TestClient, boundary: s
     headers = {"Content-Type": f"multipart/form-data{boundary}"}
     answer = client.post("/v1/completions", content=b"nonsense", headers=headers)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "malformed_body")
+
+
+def test_a_wait_in_a_second_prefer_header_counts(client: TestClient) -> None:
+    headers = [("Prefer", "respond-async"), ("Prefer", "wait=1"), ("Content-Type", "application/json")]
+    answer = client.post("/v1/samples", content=json.dumps(ASK), headers=headers)
+    assert (answer.status_code, answer.headers["Preference-Applied"]) == (202, "wait=1")

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from app.errors import ApiError, Code
-from app.uploads import Upload, decode
+from app.uploads import Upload, check_kind, decode, open_header
 from tests.app.parts import grey, image_file
 
 MAX_PIXELS = 10_000
@@ -162,3 +162,10 @@ def test_the_facts_name_the_file_by_its_hash() -> None:
     data = image_file(grey())
     assert decoded(data).facts["sha256"] == decoded(data).facts["sha256"] != decoded(data + b"\0").facts["sha256"]
     assert Image.open(io.BytesIO(data)).mode == decoded(data).facts["mode"] == "L"
+
+
+def test_a_jpeg_with_a_second_picture_is_a_still() -> None:
+    first, second = Image.fromarray(grey()), Image.fromarray(255 - grey())
+    with open_header(image_file(first, file_format="MPO", save_all=True, append_images=[second]), "image") as image:
+        assert image.format == "MPO"
+        check_kind(image, "image")

@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -252,3 +253,18 @@ def test_a_bundle_being_written_and_stray_files_are_no_bundles(folder: Folder) -
 def _edit(directory: Path, **fields: object) -> None:
     path = directory / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+
+
+def test_a_card_that_is_a_link_a_pipe_or_too_large_is_refused_and_a_long_one_cut(folder: Folder) -> None:
+    for name in ("link", "pipe", "large", "long"):
+        write_tiny_bundle(folder.root, name)
+        (folder.root / name / "README.md").unlink()
+    (folder.root / "link" / "README.md").symlink_to("/etc/hostname")
+    os.mkfifo(folder.root / "pipe" / "README.md")
+    (folder.root / "large" / "README.md").write_text("x" * (2**18 + 1))
+    (folder.root / "long" / "README.md").write_text(f"# {'t' * 1000}\n\n{'d' * 5000}\n")
+    folder.bundles.scan()
+    cards = folder.cards()
+    reasons = {name: cards[name].reason or "" for name in ("link", "pipe", "large")}
+    assert "is a link" in reasons["link"] and "no regular file" in reasons["pipe"] and "more than" in reasons["large"]
+    assert (len(cards["long"].title), len(cards["long"].description)) == (200, 2000)
