@@ -37,9 +37,7 @@ class EventsQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     after: str | None = Field(None, description="Like Last-Event-ID, for clients that cannot set it; 0 is the start.")
-    preview: Literal["png"] | None = Field(
-        None, description="Add to each `progress` the images so far, as PNG."
-    )
+    preview: Literal["png"] | None = Field(None, description="Add to each `progress` the images so far, as PNG.")
 
 
 @router.get(
