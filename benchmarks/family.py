@@ -16,7 +16,7 @@ from benchmarks import unrolled
 from benchmarks.clock import seconds
 from benchmarks.nets import SIZE
 from benchmarks.rounding import CHECKPOINTS
-from benchmarks.samplers import Sampler, naive, native, torch_fronts, torch_interpreter
+from benchmarks.samplers import ROWS, Sampler, naive, native, torch_fronts, torch_interpreter
 from benchmarks.table import Findings, Table
 from benchmarks.turns import alternate
 from engine.native.encode import NoKernel
@@ -103,7 +103,7 @@ def _torch(model: Model, num_images: int) -> Sampler:
 def _native(model: Model, num_images: int) -> dict[str, Sampler]:
     """The native sampler, where there is one for this model."""
     try:
-        return {"native": native(NativeProgram(model.program()), num_images, SIZE, rows=max(1, 8 // num_images))}
+        return {"native": native(NativeProgram(model.program()), num_images, SIZE, ROWS)}
     except (NativeError, NoKernel):
         return {}
 

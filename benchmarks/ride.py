@@ -51,7 +51,7 @@ def _ways(model: RIDE, flops: int, peak: float, rounds: int) -> Table:
     program = model.program()
     one_by_one, fronts = (NativeProgram(p) for p in (pixel_by_pixel(program), program))
     ways = {
-        "torch, pixel by pixel (from one row)": torch_interpreter(model, 1, SIZE),
+        "torch, pixel by pixel (from one row)": torch_interpreter(model, 1, SIZE, rows=1),
         "torch, fronts": torch_fronts(program, 1, SIZE),
         "native, pixel by pixel": native_images(one_by_one, 1, SIZE),
         "native, fronts": native_images(fronts, 1, SIZE),

@@ -18,6 +18,8 @@ from models.fronts import front_slope
 from models.program import Program
 
 Sampler = Callable[[], float]
+ROWS = 24
+"""A turn of an interpreter: a shorter one measures how cold the naive sampler has left the caches."""
 
 
 def naive(model: Model, num_images: int, size: int) -> Sampler:
@@ -43,8 +45,8 @@ def _forward(model: Model, num_images: int, size: int, layout: torch.memory_form
     return run
 
 
-def torch_interpreter(model: Model, num_images: int, size: int) -> Sampler:
-    """A row a call, pixel by pixel. Slots are a multiple of SLOT_MULTIPLE; no more than `num_images` are in use."""
+def torch_interpreter(model: Model, num_images: int, size: int, rows: int = ROWS) -> Sampler:
+    """`rows` rows a call, pixel by pixel. Slots are a multiple of SLOT_MULTIPLE; no more than `num_images` are in use."""
     lane = Lane(TorchInterpreter(model.program(), size, size, -(-num_images // SLOT_MULTIPLE) * SLOT_MULTIPLE))
     names, num_drawing = itertools.count(), 0
 
@@ -55,14 +57,14 @@ def torch_interpreter(model: Model, num_images: int, size: int) -> Sampler:
         num_drawing += 1
         return DrawRequest(str(k := next(names)), "", size, size, 1, k)
 
-    def row() -> None:
+    def draw(rows: int) -> None:
         nonlocal num_drawing
-        for _ in range(size):
+        for _ in range(rows * size):
             num_drawn = sum(isinstance(output, Drawn) for output in lane.step(take))  # takes, too
             num_drawing -= num_drawn
 
-    row()  # binds the operations of every column
-    return lambda: seconds(row) / size / num_images
+    draw(1)  # binds the operations of every column
+    return lambda: seconds(lambda: draw(rows)) / (rows * size * num_images)
 
 
 def torch_fronts(program: Program, num_images: int, size: int) -> Sampler:

@@ -6,7 +6,7 @@ from functools import partial
 
 from benchmarks.clock import peak_flops
 from benchmarks.nets import LAYERS, SIZE, WIDTH, flops_per_pixel, gated_pixelcnn
-from benchmarks.samplers import naive, native, torch_interpreter
+from benchmarks.samplers import ROWS, naive, native, torch_interpreter
 from benchmarks.svg import Bar, bars
 from benchmarks.table import Findings, Table
 from benchmarks.threads import bare_slots, engine
@@ -15,8 +15,6 @@ from engine.native.library import BF16_KERNELS, NativeError, NativeProgram
 
 NET = f"Gated PixelCNN, {LAYERS} layers x {WIDTH}, {SIZE}x{SIZE} binary"
 SLOTS = 8
-ROWS = 24
-"""A turn of the native interpreter: a shorter one measures how cold the naive sampler has left the caches."""
 LABELS = {"naive": "naive", "torch": "torch interpreter", "fp32": "native fp32", "bf16": "native bf16"}
 
 

@@ -1,6 +1,6 @@
 """The Bernoulli head of the torch interpreter: a pixel is drawn; the end of its row tells log p of all that were drawn.
 
-At a pixel a call of torch costs more than what it computes, so the pixel is left with the five calls that it needs.
+At a pixel a call of torch costs more than what it computes, so the pixel is left with the two calls that it needs; what a whole row can be told at once, is.
 """
 
 from collections.abc import Sequence
@@ -9,27 +9,23 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from engine.elementwise import sigmoid, sigmoid_of, softplus
-from engine.scratch import Run, Scratch
+from engine.elementwise import log, log1p, softplus
+from engine.scratch import Run
 
 
-def bind_bernoulli(
-    logit: Tensor, uniform: Tensor, temperature: Tensor, kept: Tensor, pixel: Tensor, scratch: Scratch
-) -> list[Run]:
-    """Level 1 where u < sigmoid(logit / T).
+def threshold(uniform: Tensor, temperature: Tensor) -> Tensor:
+    """What a logit must exceed for level 1: u < sigmoid(logit / T) where T log(u / (1 - u)) < logit. All float64."""
+    return temperature * (log(uniform) - log1p(-uniform))
+
+
+def bind_bernoulli(logit: Tensor, threshold: Tensor, kept: Tensor, pixel: Tensor) -> list[Run]:
+    """Level 1 where the logit exceeds its threshold.
 
     Args:
         logit: what the network says; kept: where `log_prob` will find it, in float64; pixel: where the level goes.
-        uniform, temperature: float64. All are [slot, 1].
+        threshold: float64. All are [slot, 1].
     """
-    tempered = scratch.like("tempered", kept)
-    calls, probability = sigmoid_of(tempered, scratch)
-    return [
-        partial(kept.copy_, logit),
-        partial(torch.div, kept, temperature, out=tempered),
-        *calls,
-        partial(torch.lt, uniform, probability, out=pixel),
-    ]
+    return [partial(kept.copy_, logit), partial(torch.lt, threshold, kept, out=pixel)]
 
 
 def draw_bernoulli(
@@ -37,7 +33,7 @@ def draw_bernoulli(
 ) -> tuple[Tensor, Tensor]:
     """The same as a `Draw` of `engine.heads`, for the many pixels of a front."""
     logit = inputs[0].double()
-    is_one = u[:, 0] < sigmoid(logit / temperature[:, None])
+    is_one = threshold(u[:, 0], temperature[:, None]) < logit
     value = torch.where(is_known[:, None], known, is_one.to(known.dtype))
     return value, log_prob(logit, value)
 

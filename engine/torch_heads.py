@@ -7,7 +7,7 @@ from torch import Tensor
 
 from engine.bernoulli import bind_bernoulli
 from engine.heads import Draw, bind_head
-from engine.scratch import Run, Scratch
+from engine.scratch import Run
 from engine.torch_row_buffers import RowBuffers
 from engine.torch_rows import Rows
 from models.program import PIXEL, Head, Program, Ref
@@ -16,10 +16,8 @@ from models.program import PIXEL, Head, Program, Ref
 class Heads:
     """From the features of a column and the numbers of `buffers` to its pixel, and log p into `buffers`."""
 
-    def __init__(
-        self, program: Program, parameters: Mapping[str, Tensor], rows: Rows, buffers: RowBuffers, scratch: Scratch
-    ) -> None:
-        self._program, self._rows, self._buffers, self._scratch = program, rows, buffers, scratch
+    def __init__(self, program: Program, parameters: Mapping[str, Tensor], rows: Rows, buffers: RowBuffers) -> None:
+        self._program, self._rows, self._buffers = program, rows, buffers
         self._samplers = [
             None if head.kind == "bernoulli" else bind_head(program, head, parameters) for head in program.heads
         ]
@@ -34,11 +32,9 @@ class Heads:
         pixel = self._rows.view(Ref(PIXEL, head.start, head.stop), column, 0)
         calls = bind_bernoulli(
             self._rows.view(head.inputs[0], column, 0),
-            buffers.uniforms[column, :, own],
-            buffers.temperature[:, None],
+            buffers.thresholds[column, :, own],
             buffers.logits[column, :, own],
             pixel,
-            self._scratch,
         )
         known, is_known = buffers.known[column, :, own], buffers.is_known[column, :, None]
 

@@ -24,6 +24,7 @@ from engine.torch_heads import Heads
 from engine.torch_operations import bind_affine, bind_pointwise, pack
 from engine.torch_row_buffers import RowBuffers
 from engine.torch_rows import Rows
+from engine.wide_products import pack_wide, pays
 from models.program import PIXEL, Affine, Feature, Operation, Phase, Program, Ref, Tap
 
 # Fewer rows than four, and in float64 the rows after the last whole four, get other bits from a matrix product.
@@ -72,8 +73,9 @@ class TorchInterpreter:
                 if f.scope == "given_map"
             }
             self._packed: dict[tuple[int, int, int], tuple[Tensor, Tensor | None]] = {}
+            self._packed_wide: dict[tuple[int, int, int], Tensor] = {}
             self._scratch = Scratch()
-            self._heads = Heads(program, self._parameters, self._rows, self.row_buffers, self._scratch)
+            self._heads = Heads(program, self._parameters, self._rows, self.row_buffers)
             self._admit = [run for op in self._ops("admit") for run in self._bind_vector(op)]
             self._columns: dict[tuple[int, int], list[Run]] = {}
             self._bound: dict[tuple[int, int, int], list[Run]] = {}
@@ -265,8 +267,10 @@ class TorchInterpreter:
         weight, bias = self._pack(op, residue)
         sources = [view(tap.source) for tap in op.taps]
         out = view(op.out)
+        is_wide = sources and out.dim() == 3 and pays(len(out), weight)  # a row phase: [column, slot, width]
+        wide = self._pack_wide(op, residue) if is_wide else None
         added = view(op.added) if isinstance(op, Sum) and op.added else out if op.accumulate else None
-        return bind_affine(out, sources, weight, bias, added, self._scratch)
+        return bind_affine(out, sources, weight, bias, added, self._scratch, wide)
 
     def _pack(self, op: Affine, residue: tuple[int, int]) -> tuple[Tensor, Tensor | None]:
         key = (id(op), *residue)
@@ -277,6 +281,12 @@ class TorchInterpreter:
             bias = None if op.bias is None else self._parameters[op.bias] * scale
             self._packed[key] = pack(weights or empty, bias)
         return self._packed[key]
+
+    def _pack_wide(self, op: Affine, residue: tuple[int, int]) -> Tensor:
+        key = (id(op), *residue)
+        if key not in self._packed_wide:
+            self._packed_wide[key] = pack_wide(self._pack(op, residue)[0])
+        return self._packed_wide[key]
 
     def _weight(self, tap: Tap, row: int, column: int) -> Tensor:
         weight = self._parameters[tap.weight]

@@ -10,6 +10,7 @@ from torch import Tensor
 from engine.cells import side_by_side
 from engine.elementwise import elu, sigmoid, sigmoid_and_tanh_of, sigmoid_of, tanh, tanh_of
 from engine.scratch import Run, Scratch
+from engine.wide_products import wide_product
 from models.program import CELL_LIMIT
 
 # Matrix products whose width is not a multiple of 16 give other bits in the last rows than in the first (measured with
@@ -18,13 +19,20 @@ WIDTH_MULTIPLE = 16
 
 
 def bind_affine(
-    out: Tensor, sources: list[Tensor], weight: Tensor, bias: Tensor | None, added: Tensor | None, scratch: Scratch
+    out: Tensor,
+    sources: list[Tensor],
+    weight: Tensor,
+    bias: Tensor | None,
+    added: Tensor | None,
+    scratch: Scratch,
+    wide: Tensor | None = None,
 ) -> list[Run]:
     """out = added + bias + cat(sources) @ weight.
 
     Args:
         out, added: [..., N], which may be the same; sources: [..., K_i] with the same leading dimensions.
         weight, bias: [sum K, N padded] and [N padded], from `pack`.
+        wide: the weight from `pack_wide`, to multiply that way.
     """
     width = out.shape[-1]
     matrix = _as_matrix(out)
@@ -32,6 +40,8 @@ def bind_affine(
         value = torch.zeros_like(out[..., :1]) if bias is None else bias[:width]
         return [partial(out.copy_, value.expand_as(out))] if added is None else _start(out, added, value)
     calls, x = _gather(sources, scratch)
+    if wide is not None:
+        return [*calls, _leave(wide_product(x, wide, bias), out, added)]
     is_apart = not any(_share_memory(out, source) for source in sources)
     if matrix is not None and weight.shape[1] == width and is_apart:
         if added is None:
@@ -48,6 +58,20 @@ def _start(out: Tensor, added: Tensor, bias: Tensor | None) -> list[Run]:
     if bias is not None:
         return [partial(torch.add, added, bias, out=out)]
     return [] if added is out else [partial(out.copy_, added)]
+
+
+def _leave(product: Run, out: Tensor, added: Tensor | None) -> Run:
+    """out = added + what the call gives, [rows, N padded]."""
+    width, shape = out.shape[-1], out.shape
+
+    def run() -> None:
+        result = product()[:, :width].view(shape)
+        if added is None:
+            out.copy_(result)
+        else:
+            torch.add(added, result, out=out)
+
+    return run
 
 
 def _as_matrix(x: Tensor) -> Tensor | None:

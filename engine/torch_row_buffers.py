@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from engine.bernoulli import log_prob
+from engine.bernoulli import log_prob, threshold
 from engine.heads import numbers_per_channel
 from engine.number_blocks import NumberBlocks
 from engine.request import DrawRequest, Values, values_dtype
@@ -27,7 +27,8 @@ class RowBuffers:
         temperature: float64 [slot].
         known: [column, slot, channel] in `dtype`; is_known: bool [column, slot].
         values: [column, slot, channel], the present row of the pixels; log_probs: float64, in nats at temperature 1.
-        logits: float64, where Bernoulli heads leave them and `fetch` makes log p of them.
+        thresholds: float64, what Bernoulli heads compare their logits with; logits: float64, where they leave them
+            and `fetch` makes log p of them.
         has_known: whether anything is known in this row.
     """
 
@@ -40,6 +41,7 @@ class RowBuffers:
         self.is_known = torch.zeros(shape[:2], dtype=torch.bool, device=device)
         self.values = values
         self.logits = torch.zeros(shape, dtype=torch.float64, device=device)
+        self.thresholds = torch.zeros(shape, dtype=torch.float64, device=device)
         self.has_known = True
         bernoulli = [head.start for head in program.heads if head.kind == "bernoulli"]
         self._bernoulli = slice(None) if len(bernoulli) == program.channels else bernoulli
@@ -72,6 +74,9 @@ class RowBuffers:
             (self.is_known, is_known),
         ):
             tensor.copy_(torch.from_numpy(array))
+        if self._bernoulli != []:
+            found = threshold(self.uniforms[..., self._bernoulli], self.temperature[:, None])
+            self.thresholds[..., self._bernoulli] = found
 
     @torch.inference_mode()
     def fetch(self) -> tuple[Values, npt.NDArray[np.float64]]:
