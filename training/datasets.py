@@ -31,7 +31,19 @@ from training.greys import (
     texture_fetcher,
 )
 from training.idx import read_idx, write_idx
-from training.smileys import NUM_SMILEYS_VALIDATION, SHOWN_SMILEYS, SMILEY_TAGS, SMILEYS_SHA256, fetch_smileys
+from training.smileys import (
+    FACE_MAKERS,
+    NUM_FACE_SMILEYS_VALIDATION,
+    NUM_SMILEYS_VALIDATION,
+    SHOWN_SMILEYS,
+    SMILEY_TAGS,
+    SMILEYS16_SHA256,
+    SMILEYS64_SHA256,
+    SMILEYS_SHA256,
+    coarse_faces,
+    fetch_face_smileys,
+    fetch_smileys,
+)
 
 DIGITS = tuple("0123456789")
 GARMENTS = (
@@ -151,6 +163,11 @@ def _make_coarse_emoji(directory: Path) -> None:
     write_files(directory, contents, EMOJI_SHA256[16])
 
 
+def _make_coarse_faces(directory: Path) -> None:
+    source = prepare("smileys64", directory.parent)
+    write_files(directory, coarse_faces({file: (source / file).read_bytes() for file in FILES}), SMILEYS16_SHA256)
+
+
 def _split(images: np.ndarray, labels: np.ndarray) -> Split:
     """Images as they are stored: [image, row, col] or [image, row, col, channel]."""
     maps = images[:, None] if images.ndim == 3 else np.moveaxis(images, -1, 1)
@@ -166,6 +183,9 @@ def _make_binary(directory: Path) -> None:
 
 
 _MNIST_LICENSE = "CC BY-SA 3.0"
+_SMILEYS_LICENSE = (
+    "Apache-2.0 (Noto), CC BY 4.0 (Twemoji, EmojiOne 2), MIT (Fluent), CC BY-SA 4.0 (OpenMoji, EmojiOne 1)"
+)
 DATASETS = {
     d.name: d
     for d in (
@@ -210,7 +230,7 @@ DATASETS = {
         Dataset(
             "smileys",
             "smileys of Noto, Twemoji, Fluent, OpenMoji and EmojiOne on white, 32x32, with tags",
-            "Apache-2.0 (Noto), CC BY 4.0 (Twemoji, EmojiOne 2), MIT (Fluent), CC BY-SA 4.0 (OpenMoji, EmojiOne 1)",
+            _SMILEYS_LICENSE,
             256,
             (),
             SMILEYS_SHA256,
@@ -219,6 +239,23 @@ DATASETS = {
             num_validation=NUM_SMILEYS_VALIDATION,
             tag_names=SMILEY_TAGS,
             shown_tags=SHOWN_SMILEYS,
+        ),
+        *(
+            Dataset(
+                name,
+                f"faces among the smileys of seven makers on white, {name.removeprefix('smileys')} pixels wide and high",
+                _SMILEYS_LICENSE,
+                256,
+                FACE_MAKERS,
+                sha256,
+                fetch,
+                channels=3,
+                num_validation=NUM_FACE_SMILEYS_VALIDATION,
+            )
+            for name, sha256, fetch in (
+                ("smileys16", SMILEYS16_SHA256, _make_coarse_faces),
+                ("smileys64", SMILEYS64_SHA256, fetch_face_smileys),
+            )
         ),
         Dataset(
             "faces",

@@ -171,8 +171,7 @@ def fit(config: FitConfig, runs: Path, data_root: Path, progress: bool = True, s
     last = folder / "last.ckpt"
     check_start(config, start)
     if start and not last.exists():
-        names = () if config.architecture == "multi_scale" else (told_names(start), told_names(config))
-        start_from(module.model, runs / start.id / "best.ckpt", *names)
+        start_from(module.model, runs / start.id / "best.ckpt", told_names(start), told_names(config))
     trainer = pl.Trainer(
         accelerator="cpu",
         max_steps=config.max_steps,

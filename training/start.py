@@ -11,8 +11,10 @@ from training.checkpoint import part_of
 from training.config import ConfigError, FitConfig
 from training.datasets import find
 
-TOLD = "condition.weight"
+TOLD = ("condition.weight", "classes.weight")
 """How the names of the weights end that have a column for each number that the model is told."""
+TOLD_A_MAP = "large."
+"""How the names begin of those of a chain's second net, which is told vectors that the chain makes."""
 
 
 def check_start(config: FitConfig, start: FitConfig | None) -> None:
@@ -24,8 +26,7 @@ def check_start(config: FitConfig, start: FitConfig | None) -> None:
     if start.crop or start.encoder or start.map:
         raise ConfigError(f"{config.id}: start_run {start.id} is told neither classes, tags nor nothing")
     known, told = told_names(start), told_names(config)
-    is_chain = config.architecture == "multi_scale"  # whose classes are told to the map of its second net
-    if (known and not told) or (is_chain and known != told):
+    if known and not told:
         raise ConfigError(f"{config.id}: {start.id} was told {', '.join(known)}: start_run needs these, too")
 
 
@@ -39,8 +40,8 @@ def start_from(model: Model, path: Path, known: Sequence[str] = (), told: Sequen
     """Give a model the averaged weights of a run's checkpoint at `path`.
 
     `known`: names of what the net of that run was told, `told`: of what the model is told. Equal names keep their
-    weights; a new name begins with weights 0. Without names (a chain's second net is told maps) the model may be told
-    more, behind the same. ConfigError if the other net has other tensors.
+    weights; a new name begins with weights 0. Without names (vectors have none) the model may be told more, behind the
+    same. ConfigError if the other net has other tensors.
     """
     if not path.exists():
         raise ConfigError(f"{path} is not there: fit the run to start from first")
@@ -48,7 +49,9 @@ def start_from(model: Model, path: Path, known: Sequence[str] = (), told: Sequen
     try:
         for name, own in model.state_dict().items():
             if name.endswith(TOLD):
-                weights[name] = _columns(weights.get(name, own.new_zeros(len(own), len(known))), own, known, told)
+                old_names, names = ((), ()) if name.startswith(TOLD_A_MAP) else (known, told)
+                old = weights.get(name, own.new_zeros(len(own), len(old_names)))
+                weights[name] = _columns(old, own, old_names, names)
         model.load_state_dict(weights)
     except RuntimeError as error:
         raise ConfigError(f"{path} is of another net: {error}") from error

@@ -6,13 +6,15 @@ from pathlib import Path
 import pytest
 import torch
 
+from models.base import Model
+from models.multi_scale import MultiScale
 from models.row_lstm import RowLSTM
 from tests.training.test_fit import load_last, read_config, write_config
 from training.__main__ import main
 from training.config import ConfigError
 from training.encoder_config import EncoderConfig
 from training.fit import fit
-from training.start import check_start, start_from
+from training.start import start_from
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::UserWarning:lightning"),
@@ -25,7 +27,7 @@ def row_lstm(num_classes: int, width: int = 4, direct: bool = False) -> RowLSTM:
     return RowLSTM(1, 2, width, 1, first_kernel=3, head_width=8, num_classes=num_classes, direct=direct)
 
 
-def saved(model: RowLSTM, folder: Path) -> Path:
+def saved(model: Model, folder: Path) -> Path:
     path = folder / "best.ckpt"
     torch.save({"state_dict": {f"model.{name}": value for name, value in model.state_dict().items()}}, path)
     return path
@@ -85,11 +87,13 @@ def test_a_net_that_is_told_nothing_does_not_begin_with_one_that_is(tmp_path: Pa
         fit(second, tmp_path / "runs", tmp_path / "data", progress=False, start=first)
 
 
-def test_a_chain_begins_with_one_that_was_told_the_same(tmp_path: Path) -> None:
-    first = dataclasses.replace(read_config(tmp_path), architecture="multi_scale")
-    second = dataclasses.replace(first, id="second", data="fashion", start_run="tiny")
-    with pytest.raises(ConfigError, match="second: tiny was told 0, 1, "):
-        check_start(second, first)
+def test_a_chain_keeps_what_equal_names_say_in_both_nets(tmp_path: Path) -> None:
+    sizes = {"kind": "row_lstm", "width": 4, "num_layers": 1, "first_kernel": 3, "head_width": 8}
+    old, new = (MultiScale(1, 2, 1, 4, 3, sizes, sizes, num_classes=number, map_cells=True) for number in (2, 3))
+    start_from(new, saved(old, tmp_path), ("a", "b"), ("new", "b", "other"))
+    expected = old.log_prob(images(), torch.tensor([[0.0, 1]] * 3))
+    told = torch.tensor([[first, 1.0, 0.3] for first in (0.0, 1.0, 0.5)])
+    torch.testing.assert_close(new.log_prob(images(), told), expected)
 
 
 def test_a_run_does_not_begin_with_another_than_its_config_names(tmp_path: Path) -> None:
