@@ -46,7 +46,7 @@ def _forward(model: Model, num_images: int, size: int, layout: torch.memory_form
 
 
 def torch_interpreter(model: Model, num_images: int, size: int, rows: int = ROWS) -> Sampler:
-    """`rows` rows a call, pixel by pixel. Slots are a multiple of SLOT_MULTIPLE; no more than `num_images` are in use."""
+    """`rows` rows a call, pixel by pixel. Slots are a multiple of SLOT_MULTIPLE; `num_images` of them are in use."""
     lane = Lane(TorchInterpreter(model.program(), size, size, -(-num_images // SLOT_MULTIPLE) * SLOT_MULTIPLE))
     names, num_drawing = itertools.count(), 0
 

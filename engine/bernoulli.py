@@ -1,6 +1,7 @@
 """The Bernoulli head of the torch interpreter: a pixel is drawn; the end of its row tells log p of all that were drawn.
 
-At a pixel a call of torch costs more than what it computes, so the pixel is left with the two calls that it needs; what a whole row can be told at once, is.
+At a pixel a call of torch costs more than what it computes, so the pixel is left with the two calls that it needs; what
+its logit is compared with is computed for a whole row at once.
 """
 
 from collections.abc import Sequence

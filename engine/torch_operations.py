@@ -60,7 +60,7 @@ def _start(out: Tensor, added: Tensor, bias: Tensor | None) -> list[Run]:
     return [] if added is out else [partial(out.copy_, added)]
 
 
-def _leave(product: Run, out: Tensor, added: Tensor | None) -> Run:
+def _leave(product: Callable[[], Tensor], out: Tensor, added: Tensor | None) -> Run:
     """out = added + what the call gives, [rows, N padded]."""
     width, shape = out.shape[-1], out.shape
 

@@ -4,16 +4,15 @@ On processors without that library's AVX-512 kernels (AMD's) it is twice as fast
 same bits among any number of rows.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 import torch
 from torch import Tensor
 
-from engine.scratch import Run
-
 # Multiply-adds from which it pays, of the rows of one image (measured: torch-interpreter.md).
 MIN_PRODUCTS = 900_000
-HAS_ONEDNN = torch.backends.mkldnn.is_available() and all(
+HAS_ONEDNN = torch.backends.mkldnn.is_available() and all(  # type: ignore[no-untyped-call]
     hasattr(torch.ops.mkldnn, name) for name in ("_reorder_linear_weight", "_linear_pointwise")
 )
 
@@ -32,9 +31,10 @@ def pays(num_rows: int, weight: Tensor) -> bool:
 
 def pack_wide(weight: Tensor) -> Tensor:
     """[K, N] in the layout of `wide_product`."""
-    return torch.ops.mkldnn._reorder_linear_weight(weight.t().contiguous(), None)
+    packed: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight.t().contiguous(), None)
+    return packed
 
 
-def wide_product(x: Tensor, packed: Tensor, bias: Tensor | None) -> Run:
+def wide_product(x: Tensor, packed: Tensor, bias: Tensor | None) -> Callable[[], Tensor]:
     """The call that returns x @ weight + bias, a new tensor [rows, N]."""
     return partial(torch.ops.mkldnn._linear_pointwise.default, x, packed, bias, "none", [], "")

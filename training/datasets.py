@@ -242,8 +242,8 @@ DATASETS = {
         ),
         *(
             Dataset(
-                name,
-                f"faces among the smileys of seven makers on white, {name.removeprefix('smileys')} pixels wide and high",
+                f"smileys{side}",
+                f"faces among the smileys of seven makers on white, {side}x{side}",
                 _SMILEYS_LICENSE,
                 256,
                 FACE_MAKERS,
@@ -252,9 +252,9 @@ DATASETS = {
                 channels=3,
                 num_validation=NUM_FACE_SMILEYS_VALIDATION,
             )
-            for name, sha256, fetch in (
-                ("smileys16", SMILEYS16_SHA256, _make_coarse_faces),
-                ("smileys64", SMILEYS64_SHA256, fetch_face_smileys),
+            for side, sha256, fetch in (
+                (16, SMILEYS16_SHA256, _make_coarse_faces),
+                (64, SMILEYS64_SHA256, fetch_face_smileys),
             )
         ),
         Dataset(
