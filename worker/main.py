@@ -30,6 +30,9 @@ def _wire(worker: Worker) -> None:
     def attach(sender: Any, **_: Any) -> None:
         worker.attach(sender)
 
+    def received(request: Any, **_: Any) -> None:
+        worker.received(request.delivery_info["routing_key"], request)
+
     def drain(**_: Any) -> None:
         # Called inside a signal handler, where a lock that the interrupted code holds would never come free.
         threading.Thread(target=worker.drain, name="drain", daemon=True).start()
@@ -39,6 +42,7 @@ def _wire(worker: Worker) -> None:
 
     signals.worker_init.connect(start, weak=False)
     signals.worker_ready.connect(attach, weak=False)
+    signals.task_received.connect(received, weak=False)
     signals.worker_shutting_down.connect(drain, weak=False)
     signals.worker_shutdown.connect(stop, weak=False)
 

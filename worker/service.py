@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from celery import Celery
@@ -97,8 +97,18 @@ class Worker:
 
     def attach(self, consumer: Consumer) -> None:
         """From now on consume the queues of the admitted bundles."""
-        self._subscriptions = Subscriptions(consumer, self._celery.conf.task_default_queue)
+        self._subscriptions = Subscriptions(consumer, self._celery.conf.task_default_queue, self._settings.share)
         self._subscribe()
+
+    def received(self, queue: str, request: Any) -> None:
+        """Celery has taken a message from a queue, which `ended` will follow; in Celery's loop."""
+        if self._subscriptions is not None:
+            self._subscriptions.received(queue, request)
+
+    def ended(self, queue: str, request_id: str) -> None:
+        """The task of that message has ended."""
+        if self._subscriptions is not None:
+            self._subscriptions.ended(queue, request_id)
 
     def drain(self) -> None:
         """Give running jobs back, with all their finished rows, and take no more."""
