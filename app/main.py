@@ -60,7 +60,8 @@ def build_services(settings: Settings) -> Services:
     limits = Limits(settings.max_queue, settings.store_bytes, settings.job_lifetime_s)
     records = Records(connect(settings.redis_url, STORE_RETRIES, STORE_TIMEOUT_S), limits)
     feed = EventFeed(settings.redis_url, records.events_key)
-    return Services(settings, records, feed, Dispatcher(settings.redis_url), Decoding(), Metrics(records))
+    dispatcher = Dispatcher(settings.redis_url, records.num_messages, settings.max_queue)
+    return Services(settings, records, feed, dispatcher, Decoding(), Metrics(records))
 
 
 @asynccontextmanager

@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
 
 from redis import Redis
 
+from worker.broker_queues import num_messages
 from worker.leases import Leases
-from worker.protocol import BROKER_OPTIONS, BROKER_PREFIX, PRIORITY_NEW, PRIORITY_RESUMED, queue_of
+from worker.protocol import PRIORITY_NEW, PRIORITY_RESUMED, queue_of
 
 log = logging.getLogger(__name__)
 
@@ -29,14 +31,6 @@ class Reaper:
             return
         if any(found):
             log.info("freed %d jobs of lost workers, dropped %d expired ones", *found)
-        for job_id, model, was_begun in self._leases.unsent(self._depth):
+        for job_id, model, was_begun in self._leases.unsent(partial(num_messages, self._broker)):
             log.info("sending job %s again", job_id)
             self._send(job_id, queue_of(model), PRIORITY_RESUMED if was_begun else PRIORITY_NEW)
-
-    def _depth(self, model: str) -> int:
-        """Messages that wait for a model: the broker keeps one list a priority."""
-        pipe = self._broker.pipeline(transaction=False)
-        for priority in BROKER_OPTIONS["priority_steps"]:
-            suffix = f"{BROKER_OPTIONS['sep']}{priority}" if priority else ""
-            pipe.llen(f"{BROKER_PREFIX}{queue_of(model)}{suffix}")
-        return sum(pipe.execute())

@@ -15,6 +15,7 @@ from typing import Any
 from redis import Redis
 
 from worker import lua
+from worker.broker_queues import num_messages
 from worker.errors import (
     ExpiredJob,
     ForeignJob,
@@ -186,6 +187,10 @@ class Records:
                     best[card.id] = entry
         cards = [best[name][2] for name in sorted(best)]
         return [replace(card, precisions=sorted(offered[card.id, card.sha256], reverse=True)) for card in cards]
+
+    def num_messages(self, model: str) -> int:
+        """Messages that wait for a model's workers, of deleted jobs, too."""
+        return num_messages(self.client, model)
 
     def counts(self) -> dict[str, Any]:
         """For metrics: {"jobs": {state: count}, "bytes": reserved, "queued": {model: count}}."""

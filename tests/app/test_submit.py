@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from app.dispatch import MESSAGES_A_JOB
 from tests.app.parts import black_and_white, image_file
 from worker.records import Records
 
 ASK = {"model": "ink"}
+MAX_MESSAGES = MESSAGES_A_JOB * 20  # of the app of these tests
 KEY = {"Idempotency-Key": "key-1"}
 
 
@@ -91,3 +93,13 @@ def test_a_wait_in_a_second_prefer_header_counts(client: TestClient) -> None:
     headers = [("Prefer", "respond-async"), ("Prefer", "wait=1"), ("Content-Type", "application/json")]
     answer = client.post("/v1/samples", content=json.dumps(ASK), headers=headers)
     assert (answer.status_code, answer.headers["Preference-Applied"]) == (202, "wait=1")
+
+
+def test_jobs_that_are_deleted_while_no_worker_listens_leave_a_bounded_number_of_messages(
+    client: TestClient, records: Records
+) -> None:
+    for _ in range(3 * MAX_MESSAGES):
+        job = client.post("/v1/samples", json=ASK).json()
+        assert client.delete(f"/v1/jobs/{job['id']}").status_code == 204
+    assert records.num_messages(ASK["model"]) == MAX_MESSAGES
+    assert client.post("/v1/samples", json=ASK).status_code == 202
