@@ -1,13 +1,13 @@
 """What pixel phases find in the same place at every column, because it is copied there when a column begins.
 
 Views of its own for each column cost a pixel more: thousands of objects, each used once a row, go through the caches.
-- Handed: features that row phases fill and all phases use at their own place alone. They lie side by side in
-  one row, and one copy hands over a column of all of them.
+- Handed: features that row phases fill and all phases use at their own place alone. Those of one width lie together, and
+  one copy hands over a column of all of them.
 - Pairs: features that only pixel phases know, read at their own column and the one before. Both lie side by side, and
   one copy moves what was the own column before.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 import torch
@@ -33,20 +33,20 @@ class Columns:
         dtype: torch.dtype,
         boundary: Callable[[str | None, int], Tensor],
     ) -> None:
-        handed = [program.feature(name) for name in handed_features(program)]
-        widths = [f.width for f in handed]
-        self._rows = torch.zeros(width, num_slots, sum(widths), device=device, dtype=dtype)
-        self._present = torch.zeros(num_slots, sum(widths), device=device, dtype=dtype)
-        names = [f.name for f in handed]
-        self.rows = dict(zip(names, torch.split(self._rows, widths, 2), strict=True))
+        self.rows: dict[str, Tensor] = {}
         """[column, slot, width] of each handed feature."""
-        self._handed = dict(zip(names, torch.split(self._present, widths, 1), strict=True))
+        self._handed: dict[str, Tensor] = {}
+        self._handing: list[tuple[Tensor, Tensor]] = []
+        for size, features in _by_width(program, handed_features(program)).items():
+            rows = torch.zeros(len(features), width, num_slots, size, device=device, dtype=dtype)
+            present = torch.zeros(len(features), num_slots, size, device=device, dtype=dtype)
+            names = [f.name for f in features]
+            self.rows |= dict(zip(names, rows, strict=True))
+            self._handed |= dict(zip(names, present, strict=True))
+            self._handing.append((present, rows.transpose(0, 1)))
         self._pairs: dict[str, Tensor] = {}
         self._moves: list[tuple[Tensor, Tensor, Tensor]] = []
-        by_width: dict[int, list[Feature]] = {}
-        for name in pair_features(program):
-            by_width.setdefault(program.feature(name).width, []).append(program.feature(name))
-        for size, features in by_width.items():
+        for size, features in _by_width(program, pair_features(program)).items():
             pairs = torch.zeros(num_slots, len(features), 2, size, device=device, dtype=dtype)
             self._pairs |= {f.name: pairs[:, k].flatten(1) for k, f in enumerate(features)}
             outside = torch.stack([boundary(f.left, size) for f in features])
@@ -66,12 +66,19 @@ class Columns:
 
     def begin(self, column: int) -> list[Run]:
         """The calls with which a column begins."""
-        calls: list[Run] = [partial(self._present.copy_, self._rows[column])] if self._handed else []
+        calls: list[Run] = [partial(present.copy_, rows[column]) for present, rows in self._handing]
         return calls + [partial(left.copy_, own if column else outside) for left, own, outside in self._moves]
 
     def buffers(self) -> list[Tensor]:
         """All there is beside `rows`."""
-        return [self._present, *self._pairs.values()]
+        return [*(present for present, _ in self._handing), *self._pairs.values()]
+
+
+def _by_width(program: Program, names: Iterable[str]) -> dict[int, list[Feature]]:
+    groups: dict[int, list[Feature]] = {}
+    for name in names:
+        groups.setdefault(program.feature(name).width, []).append(program.feature(name))
+    return groups
 
 
 def handed_features(program: Program) -> list[str]:

@@ -40,9 +40,10 @@ def gate_scales(program: Program) -> dict[str, Tensor]:
     return {} if has_other else dict.fromkeys(names, scale)
 
 
-def bind_scaled_gate(outs: list[Tensor], ins: list[Tensor], scratch: Scratch) -> list[Run]:
-    """As the gate of `models.program.Pointwise`, of features that are kept scaled."""
-    calls, sigmoids = sigmoid_of(ins[0], scratch)
+def bind_scaled_gate(outs: list[Tensor], ins: list[Tensor], scratch: Scratch, is_last: bool) -> list[Run]:
+    """As the gate of `models.program.Pointwise`, of features that are kept scaled. `is_last`: the last to read them."""
+    in_place: tuple[list[Run], Tensor] = [partial(torch.sigmoid_, ins[0])], ins[0]
+    calls, sigmoids = in_place if is_last else sigmoid_of(ins[0], scratch)
     t, s = sigmoids.chunk(2, -1)
     return [*calls, partial(torch.addcmul, s, t, s, value=TANH_SCALE, out=outs[0])]
 

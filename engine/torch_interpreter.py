@@ -18,6 +18,7 @@ from torch import Tensor
 from engine.cells import refs_of
 from engine.cuda_graphs import CudaGraphs
 from engine.gate_scales import bind_scaled_gate, gate_scales
+from engine.last_reads import last_reads
 from engine.scratch import Run, Scratch
 from engine.sums import Sum, with_sums
 from engine.torch_heads import Heads
@@ -56,6 +57,7 @@ class TorchInterpreter:
         self.device, self.dtype = device, dtype
         self._row_period = 1 << program.max_level  # a row differs from others by its number modulo this
         self._scales = gate_scales(program)
+        self._last_reads = last_reads(program)
         self._inference = torch.inference_mode()  # as a decorator it is made anew at every pixel
         with torch.inference_mode():
             self._parameters = {name: p.to(device, dtype) for name, p in program.parameters.items()}
@@ -262,7 +264,7 @@ class TorchInterpreter:
         if not isinstance(op, Affine):
             outs, ins = [view(out) for out in op.outs], [view(ref) for ref in op.ins]
             if op.kind == "gate" and self._scales:
-                return bind_scaled_gate(outs, ins, self._scratch)
+                return bind_scaled_gate(outs, ins, self._scratch, id(op) in self._last_reads)
             return bind_pointwise(op.kind, outs, ins, self._scratch)
         weight, bias = self._pack(op, residue)
         sources = [view(tap.source) for tap in op.taps]
