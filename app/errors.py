@@ -38,6 +38,7 @@ class Code(StrEnum):
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
     INTERNAL = "internal"
     QUEUE_FULL = "queue_full"
+    DECODING_BUSY = "decoding_busy"
     STORE_FULL = "store_full"
     STORE_UNAVAILABLE = "store_unavailable"
     NO_WORKER = "no_worker"
@@ -101,6 +102,9 @@ MEANINGS: Mapping[Code, Meaning] = {
     ),
     Code.INTERNAL: Meaning(500, "An error of ours", "Please report it."),
     Code.QUEUE_FULL: Meaning(503, "The queue is full", "Try again after the seconds in Retry-After."),
+    Code.DECODING_BUSY: Meaning(
+        503, "Too many uploaded pictures wait to be decoded", "Try again after the seconds in Retry-After."
+    ),
     Code.STORE_FULL: Meaning(503, "The result store is full", "Delete jobs you no longer need, or try again later."),
     Code.STORE_UNAVAILABLE: Meaning(
         503, "The job store does not answer, or cannot write", "Try again after the seconds in Retry-After."

@@ -60,7 +60,8 @@ def build_services(settings: Settings) -> Services:
     limits = Limits(settings.max_queue, settings.store_bytes, settings.job_lifetime_s)
     records = Records(connect(settings.redis_url, STORE_RETRIES, STORE_TIMEOUT_S), limits)
     feed = EventFeed(settings.redis_url, records.events_key)
-    return Services(settings, records, feed, Dispatcher(settings.redis_url), Decoding(), Metrics(records))
+    decoding = Decoding(settings.max_upload_pixels, settings.max_request_pixels)
+    return Services(settings, records, feed, Dispatcher(settings.redis_url), decoding, Metrics(records))
 
 
 @asynccontextmanager
