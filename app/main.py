@@ -11,6 +11,7 @@ from app.cross_site import CrossSiteMiddleware
 from app.decoding import Decoding
 from app.dispatch import Dispatcher
 from app.event_feed import EventFeed
+from app.head import HeadMiddleware
 from app.known_hosts import KnownHostsMiddleware
 from app.metrics import Metrics, MetricsMiddleware
 from app.openapi import DocumentedApp
@@ -50,6 +51,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(KnownHostsMiddleware, names=settings.host_names)
     app.add_middleware(SecurityHeadersMiddleware)
     app.add_middleware(MetricsMiddleware)
+    app.add_middleware(HeadMiddleware)
     for part in (samples, completions, scores, jobs, events, images, maps, hosted, health, docs_routes):
         app.include_router(part.router)
     app.router.default = PageFiles(settings.page_dir)
