@@ -169,6 +169,7 @@ def test_scores_and_completions_keep_their_own_uploads_first(client: TestClient,
         ("tagged", {"tags": "Heart"}, "invalid_field", "condition.tags", "must be a list of names of tags"),
         ("tagged", {"tags": [1]}, "invalid_field", "condition.tags", "must be a list of names of tags"),
         ("tagged", "each", "condition_not_taken", "condition", '`tagged` takes {"tags": [names]}'),
+        ("tagged", {"tags": ["noto"] * 4}, "invalid_field", "condition.tags", "has 4 tags; `tagged` knows 3"),
         ("clothes", {"tags": ["Bag"]}, "condition_not_taken", "condition", '`clothes` takes {"class": name or index}'),
     ],
 )
