@@ -219,6 +219,7 @@ def test_a_condition_image_is_refused_as_any_upload_is(
         ("faces", {"from": {"class": 1}}, "interpolate.from", "`interpolate.from` is of another form: `faces` takes"),
         ("faces", {"to": None}, "interpolate.to", "`interpolate.to` is missing: `faces` takes"),
         ("faces", {"steps": "x" * 9999}, "interpolate.steps", "must be 2 to 8"),
+        ("faces", {"to": {"embedding": [-7, 0, 1e-5]}}, "interpolate", "to its opposite: the middle one of 3 steps"),
         ("faces", {"n": 2}, "n", "Give `n` or `interpolate`, not both"),
         ("faces", {"condition": picture()}, "condition", "Give `condition` or `interpolate`, not both"),
     ],
