@@ -20,6 +20,7 @@ class Code(StrEnum):
     UNKNOWN_JOB = "unknown_job"
     NOT_DRAWN_YET = "not_drawn_yet"
     METHOD_NOT_ALLOWED = "method_not_allowed"
+    BODY_TIMEOUT = "body_timeout"
     JOB_EXPIRED = "job_expired"
     BODY_TOO_LARGE = "body_too_large"
     IMAGE_TOO_LARGE = "image_too_large"
@@ -68,6 +69,7 @@ MEANINGS: Mapping[Code, Meaning] = {
     Code.METHOD_NOT_ALLOWED: Meaning(
         405, "The address does not take this method", "The Allow header lists those taken."
     ),
+    Code.BODY_TIMEOUT: Meaning(408, "The body stopped coming", "Send the request again, its body without long pauses."),
     Code.JOB_EXPIRED: Meaning(
         410,
         "The job has expired, was deleted, or is of another version",

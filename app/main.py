@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from app import completions, docs_routes, events, health, hosted, images, jobs, maps, problems, samples, scores
 from app.body_limit import BodyLimitMiddleware
+from app.body_timeout import BodyTimeoutMiddleware
 from app.cross_site import CrossSiteMiddleware
 from app.decoding import Decoding
 from app.dispatch import Dispatcher
@@ -47,6 +48,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.services = build_services(settings)
     problems.install(app)
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_upload_bytes)
+    app.add_middleware(BodyTimeoutMiddleware, timeout_s=settings.body_timeout_s)
     app.add_middleware(CrossSiteMiddleware)
     app.add_middleware(KnownHostsMiddleware, names=settings.host_names)
     app.add_middleware(SecurityHeadersMiddleware)
