@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from app import catalog
-from app.condition_images import ConditionImages
+from app.condition_images import ConditionImages, texts_in
 from app.errors import ApiError, Code
 from app.job_request import drawing, image_size, shape_of
 from app.levels import Size, to_levels, upload_facts
@@ -65,7 +65,8 @@ async def post_completions(request: Request, services: WithServices) -> Response
     files = the_files(sent, required="image", optional="mask")
     card = catalog.find_admitted(await run_in_threadpool(services.records.published), fields.model)
     ask = Asked(card, fields, services.settings)
-    submission = await services.decoding.run(ask.submission, files["image"], files.get("mask"))
+    pictures: list[bytes | str] = [*files.values(), *texts_in(fields.condition)]
+    submission = await services.decoding.run(pictures, ask.submission, files["image"], files.get("mask"))
     return await submit(request, services, submission)
 
 

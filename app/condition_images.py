@@ -85,6 +85,13 @@ class ConditionImages:
         return {"upload": self.first_upload + len(self.blobs) - 1, **facts}
 
 
+def texts_in(*conditions: Any) -> list[str]:
+    """The files in base64 that conditions, or the ends of a path, may have: what is to be decoded, if it is taken."""
+    ends = [end for path in conditions if isinstance(path, dict) for end in (path, path.get("from"), path.get("to"))]
+    held = [end.get(name) for end in ends if isinstance(end, dict) for name in ("image", "map")]
+    return [text for text in held if isinstance(text, str)]
+
+
 def _fields(kind: type[T], condition: dict[str, Any], param: str) -> T:
     """Its members, checked; errors name them as members of `param`."""
     try:

@@ -12,6 +12,8 @@ from worker.protocol import Card
 # Beyond it float32 sums in a model may overflow.
 MAX_NUMBER = 1e6
 MAX_LISTED = 20
+# A vector that is shorter has no direction. A worker says so below 1e-5, of numbers that may differ by as much.
+NO_DIRECTION = 3e-5
 # Longer names are told shortened, and no nearest one is looked for beyond it.
 MAX_NAME = 100
 
@@ -62,6 +64,9 @@ def known_tags(card: Card, wanted: Any, param: str) -> list[str]:
     names = names_of(card)
     if not isinstance(wanted, list) or not all(isinstance(tag, str) for tag in wanted):
         raise ApiError(Code.INVALID_FIELD, f"`{param}` must be a list of names of tags.", param=param)
+    if len(wanted) > len(names):
+        message = f"`{param}` has {len(wanted)} tags; `{card.id}` knows {len(names)}, each of which is given once."
+        raise ApiError(Code.INVALID_FIELD, message, param=param)
     known: set[int] = set()
     for tag, index in zip(wanted, places_of(names, wanted), strict=True):
         if index is None:
@@ -91,6 +96,12 @@ def embedding(card: Card, conditioning: Mapping[str, Any], wanted: Any, param: s
         )
         raise ApiError(Code.INVALID_FIELD, message, param=param)
     return vector
+
+
+def are_opposite(first: Sequence[float], last: Sequence[float]) -> bool:
+    """Whether half-way between their directions there is none: the middle of a path of unit vectors would be zero."""
+    middle = (a / math.hypot(*first) + b / math.hypot(*last) for a, b in zip(first, last, strict=True))
+    return math.hypot(*middle) / 2 < NO_DIRECTION
 
 
 def is_number(value: Any) -> bool:

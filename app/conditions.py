@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.condition_images import ConditionImages
-from app.condition_values import class_index, embedding, known_tags, listed
+from app.condition_values import are_opposite, class_index, embedding, known_tags, listed
 from app.errors import ApiError, Code
 from app.given_maps import map_text
 from worker.protocol import Card
@@ -69,7 +69,21 @@ def resolve_path(card: Card, path: Any, images: ConditionImages, max_steps: int)
         )
         raise ApiError(Code.INVALID_FIELD, message, param="interpolate.steps")
     ends = {end: resolve(card, path[end], images, param=f"interpolate.{end}") for end in ("from", "to")}
+    check_middle(card, ends, steps)
     return {"interpolate": {**ends, "steps": steps}}
+
+
+def check_middle(card: Card, ends: Mapping[str, Any], steps: int) -> None:
+    """Raises 422 where a path of vectors of length 1 has a step at zero; what an encoder makes of images, none knows
+    before it has."""
+    vectors = [end["embedding"] for end in ends.values() if "embedding" in end]
+    if (card.conditioning or {}).get("normalised") and steps % 2 and len(vectors) == 2 and are_opposite(*vectors):
+        message = (
+            f"`interpolate` goes from an embedding to its opposite: the middle one of {steps} steps would be zero, "
+            f"which has no direction, and `{card.id}` scales vectors to length 1. Give an even number of steps, or "
+            "other ends."
+        )
+        raise ApiError(Code.INVALID_FIELD, message, param="interpolate")
 
 
 def forms(card: Card) -> list[str]:

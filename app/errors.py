@@ -20,6 +20,7 @@ class Code(StrEnum):
     UNKNOWN_JOB = "unknown_job"
     NOT_DRAWN_YET = "not_drawn_yet"
     METHOD_NOT_ALLOWED = "method_not_allowed"
+    BODY_TIMEOUT = "body_timeout"
     JOB_EXPIRED = "job_expired"
     BODY_TOO_LARGE = "body_too_large"
     IMAGE_TOO_LARGE = "image_too_large"
@@ -38,6 +39,7 @@ class Code(StrEnum):
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
     INTERNAL = "internal"
     QUEUE_FULL = "queue_full"
+    DECODING_BUSY = "decoding_busy"
     STORE_FULL = "store_full"
     STORE_UNAVAILABLE = "store_unavailable"
     NO_WORKER = "no_worker"
@@ -67,6 +69,7 @@ MEANINGS: Mapping[Code, Meaning] = {
     Code.METHOD_NOT_ALLOWED: Meaning(
         405, "The address does not take this method", "The Allow header lists those taken."
     ),
+    Code.BODY_TIMEOUT: Meaning(408, "The body stopped coming", "Send the request again, its body without long pauses."),
     Code.JOB_EXPIRED: Meaning(
         410,
         "The job has expired, was deleted, or is of another version",
@@ -101,6 +104,9 @@ MEANINGS: Mapping[Code, Meaning] = {
     ),
     Code.INTERNAL: Meaning(500, "An error of ours", "Please report it."),
     Code.QUEUE_FULL: Meaning(503, "The queue is full", "Try again after the seconds in Retry-After."),
+    Code.DECODING_BUSY: Meaning(
+        503, "Too many uploaded pictures wait to be decoded", "Try again after the seconds in Retry-After."
+    ),
     Code.STORE_FULL: Meaning(503, "The result store is full", "Delete jobs you no longer need, or try again later."),
     Code.STORE_UNAVAILABLE: Meaning(
         503, "The job store does not answer, or cannot write", "Try again after the seconds in Retry-After."

@@ -25,8 +25,10 @@ log = logging.getLogger(__name__)
 BLOCK_S = 5
 SILENCE_S = BLOCK_S + 5
 COMMAND_S = 5
+# What a channel keeps, in events and in characters, but always the last event: one may tell many rows of 64 images.
 TAIL = 256
-# What a listener that is behind reads at a time: it may hold so much while its client is slow.
+TAIL_CHARACTERS = 4 * 2**20
+# What is read of a stream at a time. A listener that is behind may hold so much while its client is slow.
 BATCH = 16
 TERMINAL = frozenset({"succeeded", "failed", "canceled"})
 
@@ -59,14 +61,18 @@ class Channel:
     start: Position
     last: str
     listeners: int = 0
+    characters: int = 0
     tail: deque[Event] = field(default_factory=deque)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def extend(self, events: list[Event]) -> None:
         self.tail.extend(events)
+        self.characters += sum(len(event.data) for event in events)
         self.last = events[-1].id
-        while len(self.tail) > TAIL:
-            self.start = position(self.tail.popleft().id)
+        while len(self.tail) > TAIL or (self.characters > TAIL_CHARACTERS and len(self.tail) > 1):
+            dropped = self.tail.popleft()
+            self.characters -= len(dropped.data)
+            self.start = position(dropped.id)
         self.changed.set()
         self.changed = asyncio.Event()
 
@@ -171,7 +177,7 @@ class EventFeed:
     async def _read_once(self) -> None:
         positions: dict[Any, Any] = {channel.key: channel.last for channel in self._channels.values()}
         positions[self._wake_key] = self._woken
-        for key, entries in await self._reader.xread(positions, count=TAIL, block=BLOCK_S * 1000):
+        for key, entries in await self._reader.xread(positions, count=BATCH, block=BLOCK_S * 1000):
             events = [to_event(entry) for entry in entries]
             if key.decode() == self._wake_key:
                 self._woken = events[-1].id

@@ -17,7 +17,7 @@ from app import headers
 from app.errors import Code
 from app.event_feed import Event, position
 from app.openapi import Responses, problem_responses
-from app.pictures import partial_png
+from app.previews import Previews
 from app.services import Services, WithServices
 from worker.protocol import TERMINAL_STATES
 from worker.records import JobRecord
@@ -93,34 +93,31 @@ async def has_last(services: Services, job_id: str, after: str) -> bool:
 
 async def server_sent(
     services: Services, record: JobRecord, after: str, preview: str | None
-) -> AsyncGenerator[ServerSentEvent, None]:
+) -> AsyncGenerator[bytes, None]:
+    previews = Previews(services.records, record)
     try:
         async with aclosing(services.feed.follow(record.id, after)) as batches:
             async for events in batches:
                 for event in events:
-                    data = event.data
                     if preview and event.kind == "progress":
-                        data = await run_in_threadpool(with_previews, services, record, event)
-                    yield ServerSentEvent(data, event=event.kind, id=event.id, sep="\n")
+                        yield await run_in_threadpool(with_previews, event, previews)
+                    else:
+                        yield as_sent(event, event.data)
     except RedisError as failure:
         # The headers are long sent: end here, and the client comes back with its Last-Event-ID.
         log.warning("events of job %s break off: %s", record.id, failure)
 
 
-def with_previews(services: Services, record: JobRecord, event: Event) -> str:
-    """The event's data with the images as they stood: finished rows are final, so a canvas cut there is that image.
-
-    Those of a hole that is swept are not: its images are shown as they stand now, with all rows that they have.
-    """
+def with_previews(event: Event, previews: Previews) -> bytes:
+    """All in a thread, the encoding too: eight large images are 15 MB of text, which would hold up everybody else."""
     data: dict[str, Any] = json.loads(event.data)
-    request = record.request
-    reached = {row["sample"]: row["row"] + 1 for row in data["rows"]}
-    previews = []
-    for sample, rows in sorted(reached.items()):
-        canvas = services.records.canvas(record.id, sample)
-        if request.sweeps:
-            rows = len(canvas) // request.row_bytes
-        canvas = canvas[: (rows + request.hidden_rows) * request.row_bytes]
-        picture = base64.b64encode(partial_png(canvas, request)).decode()
-        previews.append({"sample": sample, "rows": rows, "png": picture})
-    return json.dumps({**data, "previews": previews}, separators=(",", ":"))
+    pictures = [
+        {"sample": sample, "rows": rows, "png": base64.b64encode(png).decode()}
+        for sample, rows, png in previews.after(data["rows"])
+    ]
+    return as_sent(event, json.dumps({**data, "previews": pictures}, separators=(",", ":")))
+
+
+def as_sent(event: Event, data: str) -> bytes:
+    """JSON has no line breaks; to look for them in 15 MB would take 60 ms, and the lock that every thread needs."""
+    return f"id: {event.id}\nevent: {event.kind}\ndata: {data}\n\n".encode()

@@ -2,8 +2,10 @@
 
 import hashlib
 import time
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
+import numpy as np
 from fastapi import APIRouter, Header, Response
 
 from app import headers
@@ -22,10 +24,11 @@ IfNoneMatch = Annotated[str | None, Header()]
 
 
 def immutable(
-    body: bytes | memoryview, media_type: str, record: JobRecord, if_none_match: str | None, name: str
+    build: Callable[[], bytes | memoryview], media_type: str, record: JobRecord, if_none_match: str | None, name: str
 ) -> Response:
-    """A finished result never changes; a cache may hold it as long as the job itself is kept."""
-    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    """A finished result never changes, so that its job and its name say all: a cache may hold it as long as the job
+    itself is kept, and nothing is built for a client that has it."""
+    etag = f'"{hashlib.sha256(f"{record.id}/{name}".encode()).hexdigest()[:32]}"'
     max_age = max(0, int(record.expires_at - time.time()))
     answer_headers = {
         "ETag": etag,
@@ -34,7 +37,7 @@ def immutable(
     }
     if headers.matches(if_none_match, etag):
         return Response(status_code=304, headers=answer_headers)
-    return Response(body, media_type=media_type, headers=answer_headers)
+    return Response(build(), media_type=media_type, headers=answer_headers)
 
 
 @router.get("/images/{k}", summary="One drawn image (PNG)", responses=file_answer("image/png"))
@@ -48,14 +51,18 @@ def get_image(job_id: str, k: int, services: WithServices, if_none_match: IfNone
     if is_swept(record, k) and (canvas := services.records.canvas(job_id, k)):
         body = sample_png(canvas, record.request)
         return Response(body, media_type="image/png", headers={"Cache-Control": "no-store"})
-    return immutable(one_png(services, record, k), "image/png", record, if_none_match, file_name(record, k))
+    finished(record, k)  # raises as long as it is not
+    return immutable(lambda: one_png(services, record, k), "image/png", record, if_none_match, file_name(record, k))
 
 
 @router.get("/images.zip", summary="All images (ZIP of PNGs)", responses=file_answer("application/zip"))
 def get_zip(job_id: str, services: WithServices, if_none_match: IfNoneMatch = None) -> Response:
     record = find_finished(services, job_id)
-    files = {file_name(record, k): one_png(services, record, k) for k in range(record.request.n)}
-    return immutable(zipped(files), "application/zip", record, if_none_match, f"{job_id}.zip")
+
+    def build() -> bytes:
+        return zipped({file_name(record, k): one_png(services, record, k) for k in range(record.request.n)})
+
+    return immutable(build, "application/zip", record, if_none_match, f"{job_id}.zip")
 
 
 @router.get("/images.npy", summary="All images (NumPy)", responses=file_answer("application/octet-stream"))
@@ -64,18 +71,23 @@ def get_npy(job_id: str, services: WithServices, if_none_match: IfNoneMatch = No
     were drawn, whose whole part from 0 to 255 a PNG shows."""
     record = find_finished(services, job_id)
     request = record.request
-    images = (levels_of(canvas_of(services, record, k), request) for k in range(request.n))
     shape = (request.n, request.height, request.width, request.channels)
-    body = npy(images, shape, "<f4" if request.is_density else "u1")
-    return immutable(body, "application/octet-stream", record, if_none_match, f"{job_id}.npy")
+
+    def build() -> memoryview:
+        return npy(all_levels(services, record), shape, "<f4" if request.is_density else "u1")
+
+    return immutable(build, "application/octet-stream", record, if_none_match, f"{job_id}.npy")
 
 
 @router.get("/grid", summary="All images on one sheet (PNG)", responses=file_answer("image/png"))
 def get_grid(job_id: str, services: WithServices, if_none_match: IfNoneMatch = None) -> Response:
     record = find_finished(services, job_id)
-    images = (levels_of(canvas_of(services, record, k), record.request) for k in range(record.request.n))
-    body = grid_png(images, record.request, [sample["receipt"] for sample in record.samples])
-    return immutable(body, "image/png", record, if_none_match, f"{job_id}.png")
+
+    def build() -> bytes:
+        receipts = [sample["receipt"] for sample in record.samples]
+        return grid_png(all_levels(services, record), record.request, receipts)
+
+    return immutable(build, "image/png", record, if_none_match, f"{job_id}.png")
 
 
 def find_drawing(services: Services, job_id: str) -> JobRecord:
@@ -111,6 +123,11 @@ def is_swept(record: JobRecord, k: int) -> bool:
 def one_png(services: Services, record: JobRecord, k: int) -> bytes:
     receipt = finished(record, k)["receipt"]
     return sample_png(canvas_of(services, record, k), record.request, receipt)
+
+
+def all_levels(services: Services, record: JobRecord) -> Iterator[np.ndarray]:
+    """Of a finished job: its images one after another, for together they may be large."""
+    return (levels_of(canvas_of(services, record, k), record.request) for k in range(record.request.n))
 
 
 def canvas_of(services: Services, record: JobRecord, k: int) -> bytes:

@@ -7,10 +7,12 @@ from fastapi import FastAPI
 
 from app import completions, docs_routes, events, health, hosted, images, jobs, maps, problems, samples, scores
 from app.body_limit import BodyLimitMiddleware
+from app.body_timeout import BodyTimeoutMiddleware
 from app.cross_site import CrossSiteMiddleware
 from app.decoding import Decoding
 from app.dispatch import Dispatcher
 from app.event_feed import EventFeed
+from app.head import HeadMiddleware
 from app.known_hosts import KnownHostsMiddleware
 from app.metrics import Metrics, MetricsMiddleware
 from app.openapi import DocumentedApp
@@ -46,10 +48,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.services = build_services(settings)
     problems.install(app)
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_upload_bytes)
+    app.add_middleware(BodyTimeoutMiddleware, timeout_s=settings.body_timeout_s)
     app.add_middleware(CrossSiteMiddleware)
     app.add_middleware(KnownHostsMiddleware, names=settings.host_names)
     app.add_middleware(SecurityHeadersMiddleware)
     app.add_middleware(MetricsMiddleware)
+    app.add_middleware(HeadMiddleware)
     for part in (samples, completions, scores, jobs, events, images, maps, hosted, health, docs_routes):
         app.include_router(part.router)
     app.router.default = PageFiles(settings.page_dir)
@@ -61,7 +65,8 @@ def build_services(settings: Settings) -> Services:
     records = Records(connect(settings.redis_url, STORE_RETRIES, STORE_TIMEOUT_S), limits)
     feed = EventFeed(settings.redis_url, records.events_key)
     dispatcher = Dispatcher(settings.redis_url, records.num_messages, settings.max_queue)
-    return Services(settings, records, feed, dispatcher, Decoding(), Metrics(records))
+    decoding = Decoding(settings.max_upload_pixels, settings.max_request_pixels)
+    return Services(settings, records, feed, dispatcher, decoding, Metrics(records))
 
 
 @asynccontextmanager

@@ -28,7 +28,7 @@ def get_map_numbers(job_id: str, k: int, services: WithServices, if_none_match: 
     """
     record, log_prob = find_map(services, job_id, k)
     return immutable(
-        npy([log_prob], log_prob.shape, log_prob.dtype),
+        lambda: npy([log_prob], log_prob.shape, log_prob.dtype),
         "application/octet-stream",
         record,
         if_none_match,
@@ -42,7 +42,11 @@ def get_map_picture(job_id: str, k: int, services: WithServices, if_none_match: 
     unit. Black is 0 nats, or the least surprising pixel of a density."""
     record, log_prob = find_map(services, job_id, k)
     return immutable(
-        map_png(log_prob, record.request.is_density), "image/png", record, if_none_match, f"{job_id}-map-{k}.png"
+        lambda: map_png(log_prob, record.request.is_density),
+        "image/png",
+        record,
+        if_none_match,
+        f"{job_id}-map-{k}.png",
     )
 
 

@@ -64,8 +64,8 @@ class StoreCollector(Collector):
         yield GaugeMetricFamily("scanline_workers", "Workers with a fresh heartbeat", value=len(workers))
 
 
-# Every label is kept for ever, and a client may call its method as it likes.
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+# Every label is kept for ever, and a client may call its method as it likes. HEAD counts as the GET that it is.
+METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class MetricsMiddleware:

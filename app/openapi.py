@@ -46,6 +46,7 @@ SUBMIT_CODES = (
     Code.MALFORMED_BODY,
     Code.INVALID_HEADER,
     Code.UNKNOWN_MODEL,
+    Code.BODY_TIMEOUT,
     Code.BODY_TOO_LARGE,
     Code.UNSUPPORTED_MEDIA_TYPE,
     Code.MISSING_FIELD,
@@ -62,7 +63,13 @@ SUBMIT_CODES = (
     Code.STORE_UNAVAILABLE,
     Code.NO_WORKER,
 )
-UPLOAD_CODES = (Code.IMAGE_UNREADABLE, Code.IMAGE_TOO_LARGE, Code.UNSUPPORTED_IMAGE, Code.IMAGE_DOES_NOT_FIT)
+UPLOAD_CODES = (
+    Code.IMAGE_UNREADABLE,
+    Code.IMAGE_TOO_LARGE,
+    Code.UNSUPPORTED_IMAGE,
+    Code.IMAGE_DOES_NOT_FIT,
+    Code.DECODING_BUSY,
+)
 
 SUBMIT_ANSWERS: Responses = {
     200: {"model": JobView, "description": "The finished job: `Prefer: wait` was given and it ended in time"},

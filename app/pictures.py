@@ -22,9 +22,14 @@ ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 def levels_of(canvas: bytes, request: JobRequest) -> np.ndarray:
     """The finished rows of the image, cut out of its canvas: uint8 or (a density) float32 [rows, width, channels]."""
-    rows = np.frombuffer(canvas, "<f4" if request.is_density else np.uint8)
-    rows = rows.reshape(-1, request.canvas_width, request.channels)
-    return rows[request.hidden_rows :, request.margin : request.margin + request.width]
+    return shown_columns(canvas, request)[request.hidden_rows :]
+
+
+def shown_columns(rows: bytes, request: JobRequest) -> np.ndarray:
+    """Whole rows of a canvas without its margin at either side, as `levels_of`."""
+    levels = np.frombuffer(rows, "<f4" if request.is_density else np.uint8)
+    levels = levels.reshape(-1, request.canvas_width, request.channels)
+    return levels[:, request.margin : request.margin + request.width]
 
 
 def png(pixels: np.ndarray, texts: Mapping[str, Any]) -> bytes:
@@ -41,15 +46,6 @@ def sample_png(canvas: bytes, request: JobRequest, receipt: Mapping[str, Any] | 
     """A whole image, with its receipt once it has one."""
     texts = {} if receipt is None else {RECEIPT_KEYWORD: receipt}
     return png(to_bytes(levels_of(canvas, request), request.num_levels), texts)
-
-
-def partial_png(rows: bytes, request: JobRequest) -> bytes:
-    """The finished rows on top; what is not drawn yet is transparent."""
-    pixels = to_bytes(levels_of(rows, request), request.num_levels)
-    canvas = np.zeros((request.height, request.width, 4), np.uint8)
-    canvas[: len(pixels), :, :3] = pixels
-    canvas[: len(pixels), :, 3] = 255
-    return png(canvas, {})
 
 
 def grid_png(images: Iterable[np.ndarray], request: JobRequest, receipts: Sequence[Mapping[str, Any]]) -> bytes:

@@ -1,6 +1,7 @@
 """Reads a request's body, JSON or multipart, into plain fields and files. What they mean is the caller's concern."""
 
 import json
+import sys
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -9,13 +10,14 @@ from fastapi import Request
 from starlette.datastructures import UploadFile
 
 from app.errors import ApiError, Code
+from app.validation import MAX_NAME
 
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
 
 # The largest field of text is a condition: thousands of numbers, or a small image in base64.
 MAX_FORM_FIELDS = 32
-MAX_FIELD_BYTES = 2**20
+MAX_FIELD_CHARACTERS = 2**20
 # Each costs the parser, which stops everybody else, far more time and memory than its few bytes.
 MAX_JSON_VALUES = 200_000
 
@@ -67,12 +69,17 @@ def refuse_constant(name: str) -> NoReturn:
 async def read_form(request: Request, max_files: int) -> Body:
     fields: dict[str, Any] = {}
     files: dict[str, list[bytes]] = {}
-    async with request.form(max_files=max_files, max_fields=MAX_FORM_FIELDS, max_part_size=MAX_FIELD_BYTES) as form:
+    # The parser would refuse a part that is too long without its name; the whole body is bounded before it.
+    async with request.form(max_files=max_files, max_fields=MAX_FORM_FIELDS, max_part_size=sys.maxsize) as form:
         for name, value in form.multi_items():
             if isinstance(value, UploadFile):
                 files.setdefault(name, []).append(await value.read())
             elif name in fields:
                 raise ApiError(Code.INVALID_FIELD, f"`{name}` is given twice; give it once.", param=name)
+            elif len(value) > MAX_FIELD_CHARACTERS:
+                shown = name[:MAX_NAME]
+                message = f"`{shown}` has {len(value)} characters; a field may have {MAX_FIELD_CHARACTERS}."
+                raise ApiError(Code.BODY_TOO_LARGE, message, param=shown)
             else:
                 fields[name] = value
     return Body(fields, strict=False, files=files)

@@ -21,9 +21,7 @@ class Fields(BaseModel):
 
 class DrawFields(Fields):
     n: int = Field(1, ge=1, description="How many images; sample k is the same whatever n is.")
-    seed: int | None = Field(
-        None, ge=0, le=2**64 - 1, description="0 to 2^64 - 1. Drawn at random and reported when absent."
-    )
+    seed: int | None = Field(None, ge=0, le=2**64 - 1, description="Drawn at random and reported when absent.")
     temperature: float = Field(
         1.0, ge=0.01, description="p^(1/T), renormalised over the levels: below 1 safer, above 1 wilder."
     )

@@ -4,6 +4,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from app import catalog
+from app.condition_images import texts_in
 from app.job_request import sample_request
 from app.openapi import SUBMIT_ANSWERS, SUBMIT_CODES, UPLOAD_CODES, body, problem_responses, submit_extra
 from app.request_body import JSON, read_body
@@ -37,14 +38,8 @@ async def post_samples(request: Request, services: WithServices) -> Response:
     """
     fields = validated(SampleFields, (await read_body(request, {JSON})).fields, strict=True)
     card = catalog.find_admitted(await run_in_threadpool(services.records.published), fields.model)
-    if holds_image(fields):
-        job, uploads = await services.decoding.run(sample_request, card, fields, services.settings)
+    if pictures := texts_in(fields.condition, fields.interpolate):
+        job, uploads = await services.decoding.run(pictures, sample_request, card, fields, services.settings)
     else:
         job, uploads = sample_request(card, fields, services.settings)
     return await submit(request, services, Submission(job, fingerprint("sample", fields.model_dump()), uploads))
-
-
-def holds_image(fields: SampleFields) -> bool:
-    """Whether there may be an image to decode, which is no work for the thread that serves everybody."""
-    condition = fields.condition if isinstance(fields.condition, dict) else {}
-    return fields.interpolate is not None or "image" in condition or "map" in condition

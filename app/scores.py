@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from app import catalog
-from app.condition_images import ConditionImages
+from app.condition_images import ConditionImages, texts_in
 from app.condition_values import names_of
 from app.conditions import resolve
 from app.errors import ApiError, Code
@@ -64,7 +64,8 @@ async def post_scores(request: Request, services: WithServices) -> Response:
         message = f"{len(files)} images are given; at most {services.settings.max_samples} are scored at once."
         raise ApiError(Code.INVALID_FIELD, message, param="image")
     card = catalog.find_admitted(await run_in_threadpool(services.records.published), fields.model)
-    submission = await services.decoding.run(score_submission, card, fields, files, services.settings)
+    pictures: list[bytes | str] = [*(file for _, file in files), *texts_in(fields.condition)]
+    submission = await services.decoding.run(pictures, score_submission, card, fields, files, services.settings)
     return await submit(request, services, submission)
 
 

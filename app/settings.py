@@ -31,6 +31,7 @@ class Settings(BaseSettings):
     max_wait_s: NonNegativeFloat = 60
     max_temperature: PositiveFloat = 10
     max_upload_bytes: PositiveInt = 16 * 2**20
+    body_timeout_s: PositiveFloat = 30
     # A 24-megapixel photograph passes (to be resized to the model); decoded it is 75 MB, which one request may cost.
     max_upload_pixels: PositiveInt = 25_000_000
     # Of all images of a request for scores, which alone takes many: 4 s of one of the two threads that decode.

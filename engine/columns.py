@@ -1,8 +1,8 @@
 """What pixel phases find in the same place at every column, because it is copied there when a column begins.
 
 Views of its own for each column cost a pixel more: thousands of objects, each used once a row, go through the caches.
-- Handed: features that row phases fill and all phases use at their own place alone. Those of one width lie together, and
-  one copy hands over a column of all of them.
+- Handed: features that row phases fill and all phases use at their own place alone. Those of one width lie together,
+  and one copy hands over a column of all of them.
 - Pairs: features that only pixel phases know, read at their own column and the one before. Both lie side by side, and
   one copy moves what was the own column before.
 """

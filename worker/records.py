@@ -155,6 +155,11 @@ class Records:
         """
         return self.client.get(f"{PREFIX}job:{job_id}:canvas:{k}") or b""  # type: ignore[return-value]
 
+    def canvas_rows(self, job_id: str, k: int, request: JobRequest, rows: range) -> bytes:
+        """Some rows of that canvas; fewer where there are no more."""
+        start, stop = rows.start * request.row_bytes, rows.stop * request.row_bytes
+        return self.client.getrange(f"{PREFIX}job:{job_id}:canvas:{k}", start, stop - 1)  # type: ignore[return-value]
+
     def score_map(self, job_id: str, k: int) -> bytes | None:
         """log p of every sub-pixel of image k in nats: float32 little-endian [height, width, channels]."""
         return self.client.get(f"{PREFIX}job:{job_id}:map:{k}")  # type: ignore[return-value]

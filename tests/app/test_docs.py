@@ -92,6 +92,14 @@ def test_the_docs_page_lists_the_values_that_a_field_takes(client: TestClient) -
         assert values.replace("&#x27;", "'") in page, values
 
 
+def test_the_docs_page_says_the_range_of_a_number_once(client: TestClient) -> None:
+    page = client.get("/docs").text
+    seeds = re.findall(r"<tr><td><code>seed</code></td>.*?</tr>", page)
+    assert len(seeds) == 4
+    for row in seeds:
+        assert re.findall(r"\d+ to \d+", row) == [f"0 to {2**64 - 1}"]
+
+
 def test_commands_of_the_docs_page_run_with_a_job_in_the_shell(client: TestClient) -> None:
     page = html.unescape(client.get("/docs").text)
     commands = re.findall(r"<pre>(curl.*?)</pre>", page, re.DOTALL)

@@ -8,7 +8,7 @@ from contextlib import aclosing, asynccontextmanager
 import pytest
 import redis.asyncio
 
-from app.event_feed import TAIL, EventFeed
+from app.event_feed import TAIL, TAIL_CHARACTERS, Channel, Event, EventFeed
 from tests.services import Valkey
 
 Run = Callable[["Scene"], Awaitable[None]]
@@ -20,9 +20,9 @@ class Scene:
     def __init__(self, feed: EventFeed, client: "redis.asyncio.Redis") -> None:
         self.feed, self.client = feed, client
 
-    async def write(self, job_id: str, *kinds: str) -> None:
+    async def write(self, job_id: str, *kinds: str, data: str = "{}") -> None:
         for kind in kinds:
-            await self.client.xadd(f"stream:{job_id}", {"type": kind, "data": "{}"})
+            await self.client.xadd(f"stream:{job_id}", {"type": kind, "data": data})
 
     async def kinds(self, job_id: str, after: str = "0-0", timeout_s: float = 5) -> list[str]:
         async with aclosing(self.feed.follow(job_id, after, timeout_s)) as batches:
@@ -125,6 +125,33 @@ def test_a_slow_listener_loses_nothing(play: Callable[[Run], None]) -> None:
         assert heard == 3 * TAIL + 2
 
     play(act)
+
+
+@pytest.mark.parametrize("share", [3, 0.5], ids=["each more than a channel keeps", "more together"])
+def test_large_events_are_heard_whole_and_not_kept(play: Callable[[Run], None], share: float) -> None:
+    async def act(scene: Scene) -> None:
+        await scene.write("a", "queued")
+        heard = []
+        async with aclosing(scene.feed.follow("a", timeout_s=10)) as batches:
+            async for events in batches:
+                if not heard:
+                    await scene.write("a", *["progress"] * 5, "succeeded", data="x" * int(share * TAIL_CHARACTERS))
+                    await asyncio.sleep(0.5)  # until the channel has them all
+                    (channel,) = scene.feed._channels.values()
+                    assert 0 < sum(len(event.data) for event in channel.tail) <= max(1, share) * TAIL_CHARACTERS
+                heard += [event.kind for event in events]
+        assert heard == ["queued", *["progress"] * 5, "succeeded"]
+
+    play(act)
+
+
+def test_a_channel_counts_what_it_keeps() -> None:
+    channel = Channel("stream:a", (0, 0), "0-0")
+    for number in range(1, 1000):
+        channel.extend([Event(f"{number}-{k}", "progress", "x" * (number * 40)) for k in range(1 + number % 3)])
+        assert channel.characters == sum(len(event.data) for event in channel.tail) <= TAIL_CHARACTERS
+        assert len(channel.tail) <= TAIL and channel.tail[-1].id == channel.last
+    assert len(channel.tail) < TAIL and channel.start[0] > 0
 
 
 def test_a_time_limit_ends_the_wait_and_nothing_else(play: Callable[[Run], None]) -> None:

@@ -113,3 +113,36 @@ def test_an_image_that_the_store_has_lost_is_missed_by_name(
     answer = client.get(f"{drawn[0]}/{path}")
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_drawn_yet")
     assert "Image 1 has gone" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("path", ["images/1", "images.zip", "images.npy", "grid"])
+def test_nothing_is_read_for_a_client_that_has_it(
+    client: TestClient, drawn: tuple[str, list[np.ndarray]], records: Records, path: str
+) -> None:
+    whole = client.get(f"{drawn[0]}/{path}")
+    records.client.delete(f"scanline:{drawn[0].replace('/v1/jobs/', 'job:')}:canvas:1")
+    assert client.get(f"{drawn[0]}/{path}").status_code == 404
+    again = client.get(f"{drawn[0]}/{path}", headers={"If-None-Match": whole.headers["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["ETag"] == whole.headers["ETag"]
+
+
+def test_no_two_files_of_all_jobs_are_taken_for_the_same(client: TestClient, leases: Leases) -> None:
+    """Not those of two jobs either whose images are the same."""
+    etags = []
+    for _ in range(2):
+        job_id = client.post("/v1/samples", json=ASK).json()["id"]
+        draw(leases, job_id)
+        for path in ("images/0", "images/1", "images.zip", "images.npy", "grid"):
+            etags.append(client.get(f"/v1/jobs/{job_id}/{path}").headers["ETag"])
+    assert len(set(etags)) == 10
+
+
+@pytest.mark.parametrize("path", ["images/0", "images.zip", "images.npy", "grid"])
+def test_what_is_not_drawn_yet_or_has_gone_is_held_by_nobody(client: TestClient, leases: Leases, path: str) -> None:
+    job_id = client.post("/v1/samples", json=ASK).json()["id"]
+    draw(leases, job_id, end=None, rows=2)
+    held = {"If-None-Match": "*"}
+    assert client.get(f"/v1/jobs/{job_id}/{path}", headers=held).status_code == 404
+    client.delete(f"/v1/jobs/{job_id}")
+    assert client.get(f"/v1/jobs/{job_id}/{path}", headers=held).status_code == 410

@@ -7,7 +7,11 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.dispatch import MESSAGES_A_JOB
-from tests.app.parts import black_and_white, image_file
+from app.main import create_app
+from app.settings import Settings
+from tests.app.parts import black_and_white, image_file, publish
+from tests.services import Valkey
+from worker.leases import Leases
 from worker.records import Records
 
 ASK = {"model": "ink"}
@@ -80,6 +84,18 @@ def test_a_body_that_grows_over_the_limit_is_refused_too(client: TestClient, con
     chunks = (b" " * 2**16 for _ in range(17))  # sent in chunks, so without a Content-Length
     answer = client.post("/v1/scores", content=chunks, headers={"Content-Type": content_type})
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body_too_large")
+
+
+@pytest.mark.parametrize("name", ["condition", "x" * 200])
+def test_a_field_of_a_form_that_is_too_long_is_named(valkey: Valkey, leases: Leases, name: str) -> None:
+    publish(leases)
+    with TestClient(create_app(Settings(redis_url=valkey.url))) as client:
+        for length, status in ((2**20, 422), (2**20 + 1, 413), (9 * 2**20, 413)):
+            fields = ASK | {"rows": "2", name: '"' + "a" * (length - 2) + '"'}
+            files = {"image": image_file(black_and_white())}
+            answer = client.post("/v1/completions", data=fields, files=files)
+            assert (answer.status_code, answer.json()["error"]["param"]) == (status, name[:100]), length
+            assert status == 422 or f"has {length} characters; a field may have 1048576" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("boundary", ["", "; boundary=x"])

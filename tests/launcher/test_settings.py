@@ -19,8 +19,16 @@ def test_an_impossible_port_is_refused_by_name(port: str) -> None:
         parse_settings({"SCANLINE_PORT": port})
 
 
-def test_a_server_on_all_interfaces_is_opened_by_the_loopback_address() -> None:
-    assert parse_settings({"SCANLINE_HOST": "0.0.0.0", "SCANLINE_PORT": "81"}).url == "http://127.0.0.1:81"
+@pytest.mark.parametrize(("host", "opened"), [("0.0.0.0", "127.0.0.1"), ("::", "[::1]")])
+def test_a_server_on_all_interfaces_is_opened_by_the_loopback_address(host: str, opened: str) -> None:
+    assert parse_settings({"SCANLINE_HOST": host, "SCANLINE_PORT": "81"}).url == f"http://{opened}:81"
+
+
+@pytest.mark.parametrize(
+    ("host", "opened"), [("::1", "[::1]"), ("fd00::2", "[fd00::2]"), ("192.0.2.1", "192.0.2.1"), ("box", "box")]
+)
+def test_an_address_with_colons_stands_in_brackets(host: str, opened: str) -> None:
+    assert parse_settings({"SCANLINE_HOST": host}).url == f"http://{opened}:8000"
 
 
 def test_the_shell_wins_over_the_file_and_empty_means_unset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
