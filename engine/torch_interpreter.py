@@ -15,6 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from engine.carried_biases import with_carried_biases
 from engine.cells import refs_of
 from engine.cuda_graphs import CudaGraphs
 from engine.gate_scales import bind_scaled_gate, gate_scales
@@ -52,7 +53,7 @@ class TorchInterpreter:
     ) -> None:
         if num_slots < 1 or num_slots % SLOT_MULTIPLE:
             raise ValueError(f"the torch interpreter runs {SLOT_MULTIPLE} slots or a multiple, not {num_slots}")
-        self.program = program = with_sums(program)
+        self.program = program = with_carried_biases(with_sums(program))
         self.height, self.width, self.num_slots = height, width, num_slots
         self.device, self.dtype = device, dtype
         self._row_period = 1 << program.max_level  # a row differs from others by its number modulo this

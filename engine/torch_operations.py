@@ -46,6 +46,8 @@ def bind_affine(
     if matrix is not None and weight.shape[1] == width and is_apart:
         if added is None:
             return [*calls, _product(bias, x, weight, matrix)]
+        if bias is None and added is not out and (start := _as_matrix(added)) is not None:
+            return [*calls, partial(torch.addmm, start, x, weight, out=matrix)]
         return [*calls, *_start(out, added, bias), partial(matrix.addmm_, x, weight)]
     product = scratch.take("product", (x.shape[0], weight.shape[1]), out)
     result = product[:, :width].view(out.shape)
