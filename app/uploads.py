@@ -20,6 +20,9 @@ MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA")
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_START = PNG_SIGNATURE + b"\x00\x00\x00\rIHDR"
 
+# Pillow reads each chunk or segment by itself, in Python: millions of empty ones would take it seconds.
+MAX_READS = 100_000
+
 # Pillow's own guard warns at one size and raises at another; ours is a setting and is checked before any decoding.
 Image.MAX_IMAGE_PIXELS = None
 
@@ -43,6 +46,24 @@ class Upload:
     @property
     def has_holes(self) -> bool:
         return self.alpha is not None and bool((self.alpha < 255).any())
+
+
+class TooManyParts(ValueError):
+    """A file of more parts than any camera or program writes."""
+
+
+class FewReads(io.BytesIO):
+    """A file that may be read from `MAX_READS` times."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self._reads_left = MAX_READS
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self._reads_left -= 1
+        if self._reads_left < 0:
+            raise TooManyParts("it is made of too many parts")
+        return super().read(size)
 
 
 def decode(data: bytes, param: str, max_pixels: int) -> Upload:
@@ -101,9 +122,11 @@ def check_png(data: bytes, param: str, max_pixels: int) -> None:
 
 
 def count_chunks(data: bytes, wanted: bytes) -> int:
-    """How many chunks of one kind a PNG has."""
+    """How many chunks of one kind a PNG has, among its first ones; Pillow reads no more."""
     count, start = 0, 8
-    while start + 8 <= len(data):
+    for _ in range(MAX_READS):
+        if start + 8 > len(data):
+            break
         length, kind = struct.unpack_from(">I4s", data, start)
         count += kind == wanted
         start += 12 + length
@@ -118,7 +141,9 @@ def check_size(width: int, height: int, param: str, max_pixels: int) -> None:
 
 def open_header(data: bytes, param: str) -> Image.Image:
     try:
-        return Image.open(io.BytesIO(data), formats=FORMATS)
+        return Image.open(FewReads(data), formats=FORMATS)
+    except TooManyParts:
+        raise not_taken(param, "is made of too many parts") from None
     except Exception:
         # Pillow's readers have no common exception for bytes that are not what they claim to be.
         raise not_taken(param, "is not an image" if data else "is empty") from None

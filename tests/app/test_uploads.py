@@ -169,3 +169,35 @@ def test_a_jpeg_with_a_second_picture_is_a_still() -> None:
     with open_header(image_file(first, file_format="MPO", save_all=True, append_images=[second]), "image") as image:
         assert image.format == "MPO"
         check_kind(image, "image")
+
+
+def png_chunk(kind: bytes) -> bytes:
+    """Without content."""
+    return struct.pack(">I", 0) + kind + struct.pack(">I", zlib.crc32(kind))
+
+
+@pytest.mark.parametrize("place", ["before the pixels", "after the pixels"])
+def test_a_png_of_too_many_chunks_is_refused(place: str) -> None:
+    file = image_file(colours())
+    at = 33 if place == "before the pixels" else len(file) - 12
+    few, many = (file[:at] + png_chunk(b"abCd") * number + file[at:] for number in (100, 200_000))
+    assert (decoded(few).pixels == colours()).all()
+    assert "made of too many parts" in refusal(many).message
+
+
+@pytest.mark.parametrize("part", [b"\xff\xe5\0\x02", b"\xff"], ids=["empty segments", "filling bytes"])
+def test_a_jpeg_of_too_many_segments_is_refused(part: bytes) -> None:
+    file = image_file(colours(), file_format="JPEG")
+    few, many = (file[:2] + part * number + file[2:] for number in (100, 200_000))
+    assert decoded(few).pixels.shape == colours().shape
+    assert "made of too many parts" in refusal(many).message
+
+
+def test_a_png_of_small_chunks_of_pixels_is_taken() -> None:
+    """Programs that write on as they compress may make them of 8 kB, or smaller ones."""
+    file = image_file(colours())
+    start, length = file.index(b"IDAT") - 4, struct.unpack_from(">I", file, file.index(b"IDAT") - 4)[0]
+    data = file[start + 8 : start + 8 + length]
+    kinds = [b"IDAT" + data[k : k + 1] for k in range(length)]
+    chunks = [struct.pack(">I", 1) + kind + struct.pack(">I", zlib.crc32(kind)) for kind in kinds]
+    assert (decoded(file[:start] + b"".join(chunks) + file[start + 12 + length :]).pixels == colours()).all()
