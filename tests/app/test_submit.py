@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from app.dispatch import MESSAGES_A_JOB
+from app.dispatch import ASK_EVERY, MESSAGES_A_JOB
 from app.main import create_app
 from app.settings import Settings
 from tests.app.parts import black_and_white, image_file, publish
@@ -117,5 +117,5 @@ def test_jobs_that_are_deleted_while_no_worker_listens_leave_a_bounded_number_of
     for _ in range(3 * MAX_MESSAGES):
         job = client.post("/v1/samples", json=ASK).json()
         assert client.delete(f"/v1/jobs/{job['id']}").status_code == 204
-    assert records.num_messages(ASK["model"]) == MAX_MESSAGES
+    assert MAX_MESSAGES <= records.num_messages(ASK["model"]) < MAX_MESSAGES + ASK_EVERY
     assert client.post("/v1/samples", json=ASK).status_code == 202
