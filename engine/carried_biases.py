@@ -7,7 +7,6 @@ Who reads h' through weights V has V B in its own bias, and h' is read as -B (or
 image. A product that accumulates has no call for a bias: its V B goes to whoever writes there first.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -20,35 +19,35 @@ from models.program import Affine, Feature, Operation, Phase, Program, Ref
 
 def with_carried_biases(program: Program) -> Program:
     """`program`, whose residual connections `with_sums` has joined, with such biases moved."""
+    ops, parameters = _ops(program), dict(program.parameters)
     lacking = _lacking(program)
     if not lacking:
         return program
-    parameters = dict(program.parameters)
+    dtype = next(iter(parameters.values())).dtype
     moved: dict[int, Tensor] = {}  # by id of the operation whose bias grows
-    ops = _ops(program)
     for op in ops:
         if isinstance(op, Affine) and not _is_carried(op, lacking) and (missing := _missing(op, lacking, parameters)):
-            receiver = _receiver(op, ops)
+            receiver = _receiver(op, program)
             assert receiver is not None  # else `_lacking` would not have what it reads
             moved[id(receiver)] = sum(missing, start=moved.get(id(receiver), torch.zeros(())))
+
+    def named(value: Tensor) -> str:
+        name = f"carried {len(parameters)}"
+        parameters[name] = value.to(dtype)
+        return name
 
     def changed(op: Operation) -> Operation:
         if isinstance(op, Affine) and _is_carried(op, lacking):
             return replace(op, bias=None)
         if isinstance(op, Affine) and id(op) in moved:
-            name = f"{op.out.feature} {op.out.start} with what is carried"
-            own = 0 if op.bias is None else parameters[op.bias].double()
-            parameters[name] = (own + moved[id(op)]).to(parameters[op.taps[0].weight].dtype)
-            return replace(op, bias=name)
+            return replace(op, bias=named(moved[id(op)] + (0 if op.bias is None else parameters[op.bias].double())))
         return op
 
     def with_left(feature: Feature) -> Feature:
         if feature.name not in lacking:
             return feature
-        name = f"{feature.name} left of the image, less what is carried"
         learned = 0 if feature.left is None else parameters[feature.left].double()
-        parameters[name] = (learned - lacking[feature.name]).to(next(iter(parameters.values())).dtype)
-        return replace(feature, left=name)
+        return replace(feature, left=named(learned - lacking[feature.name]))
 
     phases = tuple(Phase(phase.kind, tuple(changed(op) for op in phase.ops), phase.group) for phase in program.phases)
     features = tuple(with_left(feature) for feature in program.features)
@@ -59,19 +58,26 @@ def _lacking(program: Program) -> dict[str, Tensor]:
     """B of each feature that can be kept less it, float64."""
     ops = _ops(program)
     lacking: dict[str, Tensor] = {}
-    if program.max_level:
+    if program.max_level or len({id(op) for op in ops}) < len(ops):  # an operation that stands twice has two biases
         return lacking
     for op in ops:
-        if isinstance(op, Sum) and op.added and op.bias and not op.accumulate and _can_lack(op.out, program, ops):
+        if isinstance(op, Sum) and op.added and op.bias and _can_lack(op.out, program):
             before = lacking.get(op.added.feature)
             bias = program.parameters[op.bias].double()
             lacking[op.out.feature] = bias if before is None else before[op.added.start : op.added.stop] + bias
-    sources = {tap.source.feature for op in ops if _is_carried(op, lacking) for tap in op.taps}  # type: ignore[union-attr]
-    return {} if sources & lacking.keys() else lacking
+    written: set[str] = set()
+    for op in ops:
+        if isinstance(op, Sum) and op.added and _is_carried(op, lacking):
+            is_added_early = op.added.feature not in lacking or op.added.feature in written
+            if not is_added_early or any(tap.source.feature in lacking for tap in op.taps):
+                return {}  # B is a sum of biases alone
+            written.add(op.out.feature)
+    return lacking
 
 
-def _can_lack(out: Ref, program: Program, ops: Sequence[Operation]) -> bool:
+def _can_lack(out: Ref, program: Program) -> bool:
     """Whether it is a whole feature, written once, and read by affine maps of pixel phases alone, in its own row."""
+    ops = _ops(program)
     in_rows = {
         ref.feature for phase in program.phases if phase.kind != "pixel" for op in phase.ops for ref in refs_of(op)
     }
@@ -81,7 +87,7 @@ def _can_lack(out: Ref, program: Program, ops: Sequence[Operation]) -> bool:
         out == Ref(out.feature, 0, program.feature(out.feature).width)
         and out.feature not in in_rows | by_heads
         and sum(isinstance(op, Affine) and op.out.feature == out.feature for op in touching) == 1
-        and all(isinstance(op, Affine) and _receiver(op, ops) is not None for op in touching)
+        and all(isinstance(op, Affine) and _receiver(op, program) is not None for op in touching)
         and not any(ref.dy for op in touching for ref in refs_of(op))
     )
 
@@ -102,17 +108,20 @@ def _missing(op: Affine, lacking: dict[str, Tensor], parameters: dict[str, Tenso
     return found
 
 
-def _receiver(op: Affine, ops: Sequence[Operation]) -> Affine | None:
-    """Whose bias can grow in place of that of `op`: its own, or that of the operation that writes there first and
-    whom nobody reads before `op`."""
+def _receiver(op: Affine, program: Program) -> Affine | None:
+    """Whose bias can grow in place of that of `op`: its own, or that of the operation that writes there first, if until
+    `op` all others only accumulate there and no head reads it."""
     if not op.accumulate:
         return op
-    touching = [other for other in ops if op.out.feature in {ref.feature for ref in refs_of(other)}]
-    first, before = touching[0], touching[: next(k for k, other in enumerate(touching) if other is op)]
-    is_free = all(
-        isinstance(other, Affine) and refs_of(other).count(op.out) == 1 and other.out == op.out for other in before
-    )
-    return first if is_free and isinstance(first, Affine) and not first.accumulate and before else None
+    ops, name = _ops(program), op.out.feature
+    touching = [other for other in ops if name in {ref.feature for ref in refs_of(other)}]
+    before = touching[: next(k for k, other in enumerate(touching) if other is op)]
+    others = [other for other in before if isinstance(other, Affine) and other.out == op.out]
+    is_free = len(others) == len(before) and all(refs_of(other).count(op.out) == 1 for other in others)
+    is_read_by_heads = any(ref.feature == name for head in program.heads for ref in head.inputs)
+    if not others or not is_free or is_read_by_heads or [other.accumulate for other in others].count(False) != 1:
+        return None
+    return None if others[0].accumulate else others[0]
 
 
 def _ops(program: Program) -> list[Operation]:

@@ -13,11 +13,14 @@ def last_reads(program: Program) -> frozenset[int]:
     Of features that are written anew at every place, as a whole and before anything else, and read nowhere but there.
     """
     ops = [op for phase in program.phases for op in phase.ops]
-    if program.max_level:  # a place of a coarser level is read at several columns
-        return frozenset()
+    if program.max_level or len({id(op) for op in ops}) < len(ops):
+        return frozenset()  # a place of a coarser level is read at several columns; an operation may stand twice
     spent = {f.name for f in program.features if f.scope == "map" and f.name != PIXEL}
     spent -= {ref.feature for head in program.heads for ref in head.inputs}
     spent -= {ref.feature for op in ops for ref in refs_of(op) if ref.dy or ref.dx}
+    # Such a phase runs over a row when all of its pixels are drawn.
+    late = [op for phase in program.phases if phase.kind == "row_reverse" for op in phase.ops]
+    spent -= {ref.feature for op in late for ref in refs_of(op)}
     first, last = dict[str, Operation](), dict[str, Operation]()
     for op in ops:
         for name in {ref.feature for ref in refs_of(op)}:
@@ -28,9 +31,7 @@ def last_reads(program: Program) -> frozenset[int]:
     return frozenset(
         id(op)
         for op in ops
-        if isinstance(op, Pointwise)
-        and all(ref.feature in spent and last[ref.feature] is op for ref in op.ins)
-        and not {ref.feature for ref in op.ins} & {ref.feature for ref in op.outs}
+        if isinstance(op, Pointwise) and all(ref.feature in spent and last[ref.feature] is op for ref in op.ins)
     )
 
 

@@ -51,6 +51,9 @@ def bind_affine(
         return [*calls, *_start(out, added, bias), partial(matrix.addmm_, x, weight)]
     product = scratch.take("product", (x.shape[0], weight.shape[1]), out)
     result = product[:, :width].view(out.shape)
+    if added is not None and weight.shape[1] == width and is_apart:
+        # In the order of the sums above, which the same operation takes with another number of slots in use.
+        return [*calls, *_start(result, added, bias), partial(product.addmm_, x, weight), partial(out.copy_, result)]
     last = partial(out.copy_, result) if added is None else partial(torch.add, added, result, out=out)
     return [*calls, _product(bias, x, weight, product), last]
 

@@ -33,16 +33,18 @@ INPUT_WIDTHS = {
 @functools.cache
 def random_program(seed: int) -> Program:
     """A well-formed program, the same for a seed."""
-    return _Maker(random.Random(seed)).make()
+    return RandomProgram(random.Random(seed)).make()
 
 
 @functools.cache
 def random_front_program(seed: int) -> Program:
     """As `random_program`, without row phases and levels: its pixels are drawn a front at a time."""
-    return _Maker(random.Random(seed), has_rows=False).make()
+    return RandomProgram(random.Random(seed), has_rows=False).make()
 
 
-class _Maker:
+class RandomProgram:
+    """What has been made of a program so far."""
+
     def __init__(self, rng: random.Random, has_rows: bool = True) -> None:
         self.rng, self.has_rows = rng, has_rows
         self.channels = rng.choice((1, 1, 3))

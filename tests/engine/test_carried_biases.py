@@ -41,19 +41,30 @@ PIXEL_OPS: tuple[Operation, ...] = (
 )
 
 
-def program(ops: tuple[Operation, ...] = PIXEL_OPS, row: tuple[Operation, ...] = ROW) -> Program:
+def program(
+    ops: tuple[Operation, ...] = PIXEL_OPS,
+    row: tuple[Operation, ...] = ROW,
+    later: tuple[Operation, ...] = (),
+    head: str = "logits",
+) -> Program:
+    """With operations `later`, that run once the first channel is drawn, there is a second one."""
     generator = torch.Generator().manual_seed(2)
     parameters = {"b left": torch.randn(3, generator=generator, dtype=torch.float64)}
-    for op in (op for op in (*row, *ops) if isinstance(op, Affine)):
+    for op in (op for op in (*row, *ops, *later) if isinstance(op, Affine)):
         for tap in op.taps:
             shape = op.out.width, tap.source.width
             parameters[tap.weight] = 0.7 * torch.randn(shape, generator=generator, dtype=torch.float64)
         if op.bias:
             parameters[op.bias] = torch.randn(op.out.width, generator=generator, dtype=torch.float64)
     learned = {"b": "b left"}
-    features = Feature(PIXEL, 1), *(Feature(name, width, left=learned.get(name)) for name, width in WIDTHS.items())
-    phases = Phase("row", row), Phase("pixel", ops, 0)
-    return Program(1, 4, features, phases, (Head("categorical", (Ref("logits", 0, 4),), 0, 1),), parameters)
+    num_channels = 2 if later else 1
+    features = (
+        Feature(PIXEL, num_channels),
+        *(Feature(name, width, left=learned.get(name)) for name, width in WIDTHS.items()),
+    )
+    phases = Phase("row", row), Phase("pixel", ops, 0), Phase("pixel", later, 1)
+    heads = tuple(Head("categorical", (Ref(head, 0, WIDTHS[head]),), c, c + 1) for c in range(num_channels))
+    return Program(num_channels, WIDTHS[head], features, phases, heads, parameters)
 
 
 def without_bias(program: Program) -> set[str]:
@@ -63,7 +74,7 @@ def without_bias(program: Program) -> set[str]:
 
 
 def check(program: Program) -> None:
-    image = np.random.default_rng(0).integers(0, program.num_levels, (5, 6, 1)).astype(np.uint8)
+    image = np.random.default_rng(0).integers(0, program.num_levels, (5, 6, program.channels)).astype(np.uint8)
     engine = Engine(program, 4, devices.DEVICE, torch.float64, interpreter="torch")
     drawn = run(engine, [request("a", image, None, None, known_rows=5)])["a"]
     assert drawn.log_prob == pytest.approx(log_prob_map(program, image, None, None).sum(), rel=1e-12)
@@ -108,3 +119,60 @@ def test_what_somebody_reads_before_the_product_that_would_make_up_for_it_keeps_
     changed = program(early)
     assert without_bias(with_carried_biases(with_sums(changed))) == set()
     check(changed)
+
+
+LOGITS = affine("logits", ("c", 0, 0), ("told", 0, 0))
+FIRST = (affine("a", (PIXEL, 0, -1)), affine("b", ("a", 0, 0)), add("b", "a"))
+
+
+def carried(program: Program) -> set[str]:
+    """Whose biases are moved, once it is shown that nobody sees it."""
+    check(program)
+    return without_bias(with_carried_biases(with_sums(program)))
+
+
+def test_a_sum_of_what_is_summed_later_keeps_its_bias() -> None:
+    """b adds what c was one column before, and c adds b: what they come to is no sum of biases."""
+    left_of_c = Pointwise("add", (Ref("b", 0, 3),), (Ref("b", 0, 3), Ref("c", 0, 3, 0, -1)))
+    ops = FIRST[0], FIRST[1], left_of_c, affine("c", ("a", 0, 0)), add("c", "b"), LOGITS
+    assert carried(program(ops)) == set()
+
+
+def test_a_sum_whose_product_reads_such_a_feature_keeps_its_bias() -> None:
+    assert carried(program((*FIRST, affine("c", ("b", 0, 0)), add("c", "a"), LOGITS))) == set()
+
+
+def test_what_a_head_reads_keeps_its_bias() -> None:
+    assert carried(program((*FIRST, affine("c", ("b", 0, 0))), head="b")) == set()
+
+
+def test_what_a_head_reads_before_others_add_to_it_has_no_other_bias() -> None:
+    ops = (*FIRST, affine("logits", ("a", 0, 0)))
+    assert carried(program(ops, later=(affine("logits", ("b", 0, 0), accumulate=True),))) == set()
+
+
+def test_a_feature_that_is_added_to_again_keeps_its_bias() -> None:
+    ops = (*FIRST, affine("c", ("b", 0, 0)), affine("b", ("a", 0, 0), accumulate=True), LOGITS)
+    assert carried(program(ops)) == set()
+
+
+def test_operations_that_write_to_the_same_place_have_biases_of_their_own() -> None:
+    first, second = affine("logits", ("b", 0, 0)), affine("logits", ("b", 0, 0), ("a", 0, 0))
+    assert carried(program((*FIRST, first), later=(second,))) == {"b"}
+    part = replace(affine("told", ("b", 0, 0)), out=Ref("told", 0, 2), bias=None)
+    part = replace(part, taps=(Tap(Ref("b", 0, 3), "part"),))
+    whole = affine("told", ("b", 0, 0))
+    assert carried(
+        program((*FIRST, whole, part, affine("logits", ("told", 0, 0))), row=(affine("c", (PIXEL, -1, 0)),))
+    ) == {"b"}
+
+
+def test_a_bias_goes_to_an_operation_that_has_nothing_else() -> None:
+    bias_alone, more = Affine(Ref("told", 0, 3), (), "told bias"), affine("told", ("b", 0, 0), accumulate=True)
+    ops = (*FIRST, bias_alone, more, affine("logits", ("told", 0, 0)))
+    assert carried(program(ops, row=(affine("c", (PIXEL, -1, 0)),))) == {"b"}
+
+
+def test_an_operation_that_stands_twice_is_left_alone() -> None:
+    reader = affine("logits", ("b", 0, 0))
+    assert carried(program((*FIRST, reader), later=(reader,))) == set()

@@ -70,3 +70,28 @@ def test_what_is_not_overwritten_as_a_whole_counts_as_read(program: Program) -> 
         phases.append(Phase(phase.kind, tuple(ops), phase.group))
     changed = replace(program, phases=tuple(phases))
     assert id(gates(changed)["u1"]) not in last_reads(changed)
+
+
+def spent(program: Program) -> set[str]:
+    """What gates of wide features are the last to read."""
+    return {name for name, op in gates(program).items() if id(op) in last_reads(program)}
+
+
+def test_what_a_phase_reads_that_runs_after_the_pixels_is_not_spent(program: Program) -> None:
+    other = Pointwise("tanh", (Ref("other", 0, 2 * WIDTH),), (Ref("u1", 0, 2 * WIDTH),))
+    rows = [phase for phase in program.phases if phase.kind == "row"]
+    late = Phase("row_reverse", (other,)), Phase("row", ())
+    phases = tuple(p for phase in program.phases for p in ((phase, *late) if phase is rows[-1] else (phase,)))
+    changed = replace(program, features=(*program.features, Feature("other", 2 * WIDTH)), phases=phases)
+    assert spent(changed) == {"u0", "w0", "w1", "w2"}
+
+
+def test_what_a_head_reads_is_not_spent(program: Program) -> None:
+    (head,) = program.heads
+    changed = replace(program, heads=(replace(head, inputs=(Ref("w1", 0, 1),)),))
+    assert spent(changed) == {"u0", "u1", "w0", "w2"}
+
+
+def test_an_operation_that_stands_twice_is_left_alone(program: Program) -> None:
+    twice = with_operation(program, "pixel", gates(program)["w0"], 2)
+    assert spent(twice) == set()
