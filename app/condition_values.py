@@ -65,7 +65,7 @@ def known_tags(card: Card, wanted: Any, param: str) -> list[str]:
     if not isinstance(wanted, list) or not all(isinstance(tag, str) for tag in wanted):
         raise ApiError(Code.INVALID_FIELD, f"`{param}` must be a list of names of tags.", param=param)
     if len(wanted) > len(names):
-        message = f"`{param}` has {len(wanted)} tags; `{card.id}` knows {len(names)}, each of which is given once."
+        message = f"`{param}` has {len(wanted)} tags; `{card.id}` knows {len(names)}."
         raise ApiError(Code.INVALID_FIELD, message, param=param)
     known: set[int] = set()
     for tag, index in zip(wanted, places_of(names, wanted), strict=True):

@@ -15,7 +15,8 @@ log = logging.getLogger(__name__)
 MESSAGES_A_JOB = 2
 # How many wait is a question to the store, 0.3 ms of a request: it is asked at every so many messages of a model.
 ASK_EVERY = 10
-# A frozen broker holds a POST up for so long at most; the job is in the store already.
+# A frozen broker holds a POST up for so long at most, and as long again where it is asked how many messages wait; the
+# job is in the store already.
 SEND_TIMEOUT_S = 2
 
 

@@ -33,15 +33,19 @@ class Subscriptions:
         # By queue and id. A request that Celery lets go of, as in a reconnect, is no longer in hand.
         self._in_hand: dict[str, WeakValueDictionary[str, Any]] = {}
         self._resting: set[str] = set()
+        self._wanted: set[str] = set()
 
     def sync(self, wanted: set[str]) -> None:
         """Subscribe and unsubscribe until `wanted`, but for those that have their share, is what is consumed."""
-        tasks = self._consumer.task_consumer
+        tasks, self._wanted = self._consumer.task_consumer, wanted
         if tasks is None:  # between two connections
             return
         for queue in sorted(wanted):
-            if not tasks.consuming_from(queue) and self._may_go_on(queue):
+            may_go_on, is_consumed = self._may_go_on(queue), tasks.consuming_from(queue)
+            if may_go_on and not is_consumed:
                 self._consumer.call_soon(self._consumer.add_task_queue, queue)
+            elif is_consumed and not may_go_on:  # a new connection consumes all queues again
+                self._consumer.call_soon(tasks.cancel_by_queue, queue)
         consumed = {queue.name for queue in list(tasks.queues)}
         for queue in sorted(consumed - wanted - {self._idle_queue}):
             self._consumer.call_soon(self._consumer.cancel_task_queue, queue)
@@ -74,7 +78,7 @@ class Subscriptions:
 
     def _listen_again(self, queue: str) -> None:
         """As Celery's `add_task_queue`, without its line in the log, unless the bundle has gone in the meantime."""
-        tasks, queues = self._consumer.task_consumer, self._consumer.app.amqp.queues
-        if tasks is not None and queue in queues and not tasks.consuming_from(queue):
-            tasks.add_queue(queues[queue])
+        tasks = self._consumer.task_consumer
+        if tasks is not None and queue in self._wanted and not tasks.consuming_from(queue):
+            tasks.add_queue(self._consumer.app.amqp.queues[queue])
             tasks.consume()

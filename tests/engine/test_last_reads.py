@@ -78,12 +78,12 @@ def spent(program: Program) -> set[str]:
 
 
 def test_what_a_phase_reads_that_runs_after_the_pixels_is_not_spent(program: Program) -> None:
-    other = Pointwise("tanh", (Ref("other", 0, 2 * WIDTH),), (Ref("u1", 0, 2 * WIDTH),))
+    other = Pointwise("tanh", (Ref("other", 0, 2 * WIDTH),), (Ref("w1", 0, 2 * WIDTH),))
     rows = [phase for phase in program.phases if phase.kind == "row"]
     late = Phase("row_reverse", (other,)), Phase("row", ())
     phases = tuple(p for phase in program.phases for p in ((phase, *late) if phase is rows[-1] else (phase,)))
     changed = replace(program, features=(*program.features, Feature("other", 2 * WIDTH)), phases=phases)
-    assert spent(changed) == {"u0", "w0", "w1", "w2"}
+    assert spent(changed) == {"u0", "u1", "w0", "w2"}
 
 
 def test_what_a_head_reads_is_not_spent(program: Program) -> None:

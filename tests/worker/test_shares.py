@@ -16,7 +16,7 @@ SLOTS = 4
 @pytest.fixture
 def worker(tmp_path: Path) -> Iterator[tuple[Jobs, WorkerProcess, dict[str, JobRequest]]]:
     bundles = tmp_path / "bundles"
-    sides = {"long": 64, "quick": 8}
+    sides = {"long": 128, "quick": 8}
     layers = {"long": SLOW_LAYERS, "quick": 1}
     requests = {}
     for name, side in sides.items():
