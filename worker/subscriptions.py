@@ -77,8 +77,8 @@ class Subscriptions:
             return not is_enough
 
     def _listen_again(self, queue: str) -> None:
-        """As Celery's `add_task_queue`, but with no line in the log and nothing declared again, which are round trips to
-        the broker; unless the bundle has gone in the meantime."""
+        """As Celery's `add_task_queue`, but with no line in the log and nothing declared again, which takes round trips
+        to the broker; unless the bundle has gone in the meantime."""
         tasks = self._consumer.task_consumer
         if tasks is not None and queue in self._wanted and not tasks.consuming_from(queue):
             declares, tasks.auto_declare = tasks.auto_declare, False
