@@ -27,8 +27,6 @@ BROKER_OPTIONS: dict[str, Any] = {
     "priority_steps": [PRIORITY_RESUMED, PRIORITY_NEW],
     # Bundles take turns; "priority" would always look at the first bundle's queue first.
     "queue_order_strategy": "round_robin",
-    # A BRPOP that is under way does not know of a queue that is listened to again: s until the next.
-    "polling_interval": 0.05,
     "visibility_timeout": 3600,
     "unacked_restore_interval": 10,
     "unacked_restore_throttle": 1,

@@ -97,7 +97,8 @@ class Worker:
 
     def attach(self, consumer: Consumer) -> None:
         """From now on consume the queues of the admitted bundles."""
-        self._subscriptions = Subscriptions(consumer, self._celery.conf.task_default_queue, self._settings.share)
+        idle_queue, settings = self._celery.conf.task_default_queue, self._settings
+        self._subscriptions = Subscriptions(consumer, idle_queue, settings.jobs_at_once, settings.concurrency)
         self._subscribe()
 
     def received(self, queue: str, request: Any) -> None:

@@ -9,7 +9,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from worker.protocol import broker_url
 from worker.store import Limits
-from worker.subscriptions import Share
 
 
 def usable_cores() -> int:
@@ -65,12 +64,11 @@ class Settings(BaseSettings):
         return broker_url(self.redis_url)
 
     @property
-    def share(self) -> Share:
-        """Of one bundle: at least one job a slot and two that wait so that no slot does; as many again come at once."""
-        slots = self.slots * self.threads
-        return Share(most=2 * slots + 2, enough=slots + 2)
+    def jobs_at_once(self) -> int:
+        """Jobs in hand: one a slot, and two that wait so that no slot does."""
+        return self.slots * self.threads + 2
 
     @property
     def concurrency(self) -> int:
-        """Jobs in hand: the shares of eight bundles, or of one and 512 threads more. A job's thread only waits."""
-        return min(8 * self.share.most, self.share.most + 512)
+        """Threads for them and for those beside them, see `worker.subscriptions`. A job's thread only waits."""
+        return min(8 * self.jobs_at_once, self.jobs_at_once + 512)

@@ -38,25 +38,26 @@ def test_a_flood_of_one_bundles_long_jobs_leaves_room_for_another_and_ends(
     worker: tuple[Jobs, WorkerProcess, dict[str, JobRequest]],
 ) -> None:
     jobs, _, requests = worker
-    share = Settings(slots=SLOTS, threads=1).share
-    flood = [jobs.submit(requests["long"]) for _ in range(share.most + 5)]
+    at_once = Settings(slots=SLOTS, threads=1).jobs_at_once
+    flood = [jobs.submit(requests["long"]) for _ in range(2 * at_once)]
 
     def running() -> list[str]:
         return [job for job in flood if jobs.records.get(job).state == "running"]
 
-    wait_until(lambda: len(running()) == share.most, what="the share of the long jobs")
-    for _ in range(3):
+    wait_until(lambda: len(running()) == at_once, what="as many long jobs as are taken at once")
+    for _ in range(at_once):
         assert jobs.run(requests["quick"]).state == "succeeded"
-    assert len(running()) == share.most
+    assert len(running()) == at_once
 
-    for job in running()[: share.most - share.enough - 1]:
+    few = at_once // 2
+    for job in running()[: at_once - few - 1]:
         jobs.records.cancel(job)
-    wait_until(lambda: len(running()) == share.enough + 1, what="the end of the cancelled jobs")
+    wait_until(lambda: len(running()) == few + 1, what="the end of the cancelled jobs")
     assert jobs.run(requests["quick"]).state == "succeeded"
-    assert len(running()) == share.enough + 1, "not before there are few again"
+    assert len(running()) == few + 1, "not before there are few"
 
     jobs.records.cancel(running()[0])
-    wait_until(lambda: len(running()) == share.most, what="more of the flood")
+    wait_until(lambda: len(running()) == at_once, what="more of the flood")
 
 
 def test_many_short_jobs_of_one_bundle_all_end(
