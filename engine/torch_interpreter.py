@@ -20,14 +20,15 @@ from engine.cells import refs_of
 from engine.cuda_graphs import CudaGraphs
 from engine.gate_scales import bind_scaled_gate, gate_scales
 from engine.last_reads import last_reads
+from engine.packed_weights import PackedWeights
 from engine.scratch import Run, Scratch
 from engine.sums import Sum, with_sums
 from engine.torch_heads import Heads
-from engine.torch_operations import bind_affine, bind_pointwise, pack
+from engine.torch_operations import bind_affine, bind_pointwise
 from engine.torch_row_buffers import RowBuffers
 from engine.torch_rows import Rows
-from engine.wide_products import pack_wide, pays
-from models.program import PIXEL, Affine, Feature, Operation, Phase, Program, Ref, Tap
+from engine.wide_products import pays
+from models.program import PIXEL, Affine, Feature, Operation, Phase, Program, Ref
 
 # Fewer rows than four, and in float64 the rows after the last whole four, get other bits from a matrix product.
 SLOT_MULTIPLE = 4
@@ -75,8 +76,7 @@ class TorchInterpreter:
                 for f in program.features
                 if f.scope == "given_map"
             }
-            self._packed: dict[tuple[int, int, int], tuple[Tensor, Tensor | None]] = {}
-            self._packed_wide: dict[tuple[int, int, int], Tensor] = {}
+            self._weights = PackedWeights(self._parameters, self._scales, device, dtype)
             self._scratch = Scratch()
             self._heads = Heads(program, self._parameters, self._rows, self.row_buffers)
             self._admit = [run for op in self._ops("admit") for run in self._bind_vector(op)]
@@ -267,38 +267,13 @@ class TorchInterpreter:
             if op.kind == "gate" and self._scales:
                 return bind_scaled_gate(outs, ins, self._scratch, id(op) in self._last_reads)
             return bind_pointwise(op.kind, outs, ins, self._scratch)
-        weight, bias = self._pack(op, residue)
+        weight, bias = self._weights.of(op, residue)
         sources = [view(tap.source) for tap in op.taps]
         out = view(op.out)
         is_wide = sources and out.dim() == 3 and pays(len(out), weight)  # a row phase: [column, slot, width]
-        wide = self._pack_wide(op, residue) if is_wide else None
+        wide = self._weights.wide(op, residue) if is_wide else None
         added = view(op.added) if isinstance(op, Sum) and op.added else out if op.accumulate else None
         return bind_affine(out, sources, weight, bias, added, self._scratch, wide)
-
-    def _pack(self, op: Affine, residue: tuple[int, int]) -> tuple[Tensor, Tensor | None]:
-        key = (id(op), *residue)
-        if key not in self._packed:
-            scale = self._scale(op.out)
-            weights = [self._weight(tap, *residue) * scale[:, None] / self._scale(tap.source) for tap in op.taps]
-            empty = [torch.zeros(op.out.width, 0, device=self.device, dtype=self.dtype)]
-            bias = None if op.bias is None else self._parameters[op.bias] * scale
-            self._packed[key] = pack(weights or empty, bias)
-        return self._packed[key]
-
-    def _pack_wide(self, op: Affine, residue: tuple[int, int]) -> Tensor:
-        key = (id(op), *residue)
-        if key not in self._packed_wide:
-            self._packed_wide[key] = pack_wide(self._pack(op, residue)[0])
-        return self._packed_wide[key]
-
-    def _weight(self, tap: Tap, row: int, column: int) -> Tensor:
-        weight = self._parameters[tap.weight]
-        return weight if tap.up == 1 else weight[row % tap.up * tap.up + column % tap.up]
-
-    def _scale(self, ref: Ref) -> Tensor:
-        scale = self._scales.get(ref.feature)
-        scale = torch.ones(ref.width) if scale is None else scale[ref.start : ref.stop]
-        return scale.to(self.device, self.dtype)
 
 
 def _outs(phase: Phase) -> set[str]:
